@@ -1,0 +1,86 @@
+"""The one module that reads the real clock, the local time zone and the operating system's randomness.
+
+Everything else receives a `Clock`, a `random.Random` and an id source; a lint bans the direct calls elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timezone, tzinfo
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import anyio
+
+from rota.abc._clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "SystemClock",
+    "current_clock",
+    "local_zone",
+    "new_id",
+    "system_random",
+    "use_clock",
+]
+
+
+class SystemClock(Clock):
+    """The clock of the operating system."""
+
+    def now(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+        return datetime.now(timezone.utc)
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back, from an arbitrary start."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Suspend the calling task for `seconds` of real time."""
+        await anyio.sleep(seconds)
+
+
+_system_clock = SystemClock()
+_current_clock: ContextVar[Clock] = ContextVar("rota_current_clock", default=_system_clock)
+
+
+def current_clock() -> Clock:
+    """Return the clock that default start times are read from: the system's, unless `use_clock` is active."""
+    return _current_clock.get()
+
+
+@contextmanager
+def use_clock(clock: Clock) -> Iterator[Clock]:
+    """Make `clock` the current clock of this context, for tests and simulations."""
+    token = _current_clock.set(clock)
+    try:
+        yield clock
+    finally:
+        _current_clock.reset(token)
+
+
+def local_zone() -> tzinfo:
+    """Return the local time zone of this machine, by its IANA name where one can be found."""
+    from tzlocal import get_localzone
+
+    return get_localzone()
+
+
+def system_random() -> random.Random:
+    """Return a random source that is seeded by the operating system."""
+    return random.Random(os.urandom(16))
+
+
+def new_id() -> UUID:
+    """Return a new UUID that sorts by its time of creation (version 7, RFC 9562, section 5.7)."""
+    millis = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10), "big")
+    value = (millis & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0b10 << 62
+    return UUID(int=value | (noise & 0x3FFF_FFFF_FFFF_FFFF))

@@ -1,0 +1,27 @@
+"""The interface of job executors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AsyncExitStack
+
+    from rota.abc._clock import Clock
+    from rota.model import Job
+
+
+class JobExecutor(ABC):
+    """Runs the callables of jobs: on the event loop, in threads, in processes, elsewhere."""
+
+    async def start(self, exit_stack: AsyncExitStack, clock: Clock) -> None:  # noqa: B027 - nothing to start is usual
+        """Acquire what the executor needs; release it through `exit_stack`."""
+
+    @abstractmethod
+    async def run_job(self, func: Callable[..., Any], job: Job) -> Any:
+        """Call `func` with the arguments of `job` and return what it returns.
+
+        Whatever `func` raises is raised here. When cancelled, stop the work if that is possible.
+        """

@@ -1,0 +1,65 @@
+"""The closed sets of choices and outcomes."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+__all__ = [
+    "AbandonedPolicy",
+    "CoalescePolicy",
+    "ConflictPolicy",
+    "JobOutcome",
+    "RunState",
+    "SchedulerRole",
+]
+
+
+class SchedulerRole(Enum):
+    """What a scheduler does while it runs."""
+
+    scheduler = auto()  #: only turns due schedules into jobs
+    worker = auto()  #: only runs jobs
+    both = auto()  #: does both (the default)
+
+
+class RunState(Enum):
+    """Where a scheduler is in its life cycle."""
+
+    starting = auto()  #: initializing
+    started = auto()  #: running
+    stopping = auto()  #: told to stop, finishing what it has
+    stopped = auto()  #: not running
+
+
+class JobOutcome(Enum):
+    """How a job ended."""
+
+    success = auto()  #: the callable returned
+    error = auto()  #: the callable raised
+    missed_start_deadline = auto()  #: it could not be started within its misfire grace time
+    deserialization_failed = auto()  #: its stored form could not be read
+    cancelled = auto()  #: it was cancelled before it finished
+    abandoned = auto()  #: the worker that ran it disappeared
+
+
+class ConflictPolicy(Enum):
+    """What to do when a schedule is added under an id that is taken."""
+
+    replace = auto()  #: replace the existing schedule; its state is kept where the trigger is the same
+    do_nothing = auto()  #: keep the existing schedule
+    exception = auto()  #: raise `ConflictingIdError`
+
+
+class CoalescePolicy(Enum):
+    """What to do with several fire times that have passed unprocessed."""
+
+    earliest = 0  #: one job, for the earliest of them
+    latest = 1  #: one job, for the latest of them
+    all = 2  #: one job for each
+
+
+class AbandonedPolicy(Enum):
+    """What becomes of a job whose worker disappeared while running it."""
+
+    record = auto()  #: at most once: it is recorded as abandoned (the default)
+    run_again = auto()  #: at least once: it is queued again, with the next attempt number

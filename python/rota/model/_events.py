@@ -1,0 +1,247 @@
+"""What rota tells its listeners. Events are hints: nothing but speed may depend on their arrival."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from traceback import format_exception
+from uuid import UUID
+
+from attrs import field, frozen
+
+from rota.model._enums import JobOutcome
+from rota.model._job import Job, JobResult
+from rota.model._validation import as_aware, as_utc
+
+__all__ = [
+    "DataStoreEvent",
+    "Event",
+    "JobAcquired",
+    "JobAdded",
+    "JobDeserializationFailed",
+    "JobLeaseLost",
+    "JobReleased",
+    "JobRemoved",
+    "ScheduleAdded",
+    "ScheduleDeserializationFailed",
+    "ScheduleFailed",
+    "ScheduleRemoved",
+    "ScheduleUpdated",
+    "SchedulerEvent",
+    "SchedulerStarted",
+    "SchedulerStopped",
+    "TaskAdded",
+    "TaskRemoved",
+    "TaskUpdated",
+]
+
+MAX_TEXT = 4_096  #: characters of an exception's text or traceback that an event carries
+
+
+@frozen(kw_only=True)
+class Event:
+    """The base of all events.
+
+    :param timestamp: when it happened (UTC)
+    """
+
+    timestamp: datetime = field(converter=as_utc)
+
+
+@frozen(kw_only=True)
+class DataStoreEvent(Event):
+    """Something changed in the data store."""
+
+
+@frozen(kw_only=True)
+class TaskAdded(DataStoreEvent):
+    """A task was added."""
+
+    task_id: str
+
+
+@frozen(kw_only=True)
+class TaskUpdated(DataStoreEvent):
+    """A task was changed."""
+
+    task_id: str
+
+
+@frozen(kw_only=True)
+class TaskRemoved(DataStoreEvent):
+    """A task was removed."""
+
+    task_id: str
+
+
+@frozen(kw_only=True)
+class ScheduleAdded(DataStoreEvent):
+    """A schedule was added."""
+
+    schedule_id: str
+    task_id: str
+    next_fire_time: datetime | None = field(converter=as_aware)
+
+
+@frozen(kw_only=True)
+class ScheduleUpdated(DataStoreEvent):
+    """A schedule was changed, or advanced to its next fire time."""
+
+    schedule_id: str
+    task_id: str
+    next_fire_time: datetime | None = field(converter=as_aware)
+
+
+@frozen(kw_only=True)
+class ScheduleRemoved(DataStoreEvent):
+    """A schedule was removed, by request or (`finished`) because its trigger ended."""
+
+    schedule_id: str
+    task_id: str
+    finished: bool
+
+
+@frozen(kw_only=True)
+class ScheduleFailed(DataStoreEvent):
+    """A schedule was set aside: its trigger raised, or gave something that is no fire time."""
+
+    schedule_id: str
+    task_id: str
+    error: str
+
+
+@frozen(kw_only=True)
+class ScheduleDeserializationFailed(DataStoreEvent):
+    """A stored schedule could not be read; it was set aside."""
+
+    schedule_id: str
+    exception: BaseException | str
+
+
+@frozen(kw_only=True)
+class JobAdded(DataStoreEvent):
+    """A job was added."""
+
+    job_id: UUID
+    task_id: str
+    schedule_id: str | None
+
+
+@frozen(kw_only=True)
+class JobRemoved(DataStoreEvent):
+    """A job was removed."""
+
+    job_id: UUID
+    task_id: str
+
+
+@frozen(kw_only=True)
+class JobDeserializationFailed(DataStoreEvent):
+    """A stored job could not be read; it was recorded as such."""
+
+    job_id: UUID
+    exception: BaseException | str
+
+
+@frozen(kw_only=True)
+class SchedulerEvent(Event):
+    """Something happened in a scheduler."""
+
+
+@frozen(kw_only=True)
+class SchedulerStarted(SchedulerEvent):
+    """A scheduler was started."""
+
+
+@frozen(kw_only=True)
+class SchedulerStopped(SchedulerEvent):
+    """A scheduler stopped; `exception` tells why, if that was an error."""
+
+    exception: BaseException | None = None
+
+
+@frozen(kw_only=True)
+class JobAcquired(SchedulerEvent):
+    """A worker took a job in order to run it."""
+
+    job_id: UUID
+    scheduler_id: str
+    task_id: str
+    schedule_id: str | None
+    scheduled_start: datetime | None = field(default=None, converter=as_aware)
+
+    @classmethod
+    def from_job(cls, job: Job, scheduler_id: str, timestamp: datetime) -> JobAcquired:
+        """Describe that `scheduler_id` took `job`."""
+        return cls(
+            timestamp=timestamp,
+            job_id=job.id,
+            scheduler_id=scheduler_id,
+            task_id=job.task_id,
+            schedule_id=job.schedule_id,
+            scheduled_start=job.scheduled_fire_time,
+        )
+
+
+@frozen(kw_only=True)
+class JobLeaseLost(SchedulerEvent):
+    """A worker lost its claim on a job that it was running; the job was cancelled there and nothing recorded."""
+
+    job_id: UUID
+    scheduler_id: str
+    task_id: str
+    schedule_id: str | None
+
+
+@frozen(kw_only=True)
+class JobReleased(SchedulerEvent):
+    """A worker is done with a job. Texts are cut to `MAX_TEXT` characters."""
+
+    job_id: UUID
+    scheduler_id: str
+    task_id: str
+    schedule_id: str | None
+    scheduled_start: datetime | None = field(default=None, converter=as_aware)
+    started_at: datetime | None = field(default=None, converter=as_utc)
+    outcome: JobOutcome
+    exception_type: str | None = None
+    exception_message: str | None = None
+    exception_traceback: list[str] | None = None
+
+    @classmethod
+    def from_result(
+        cls, job: Job, result: JobResult, scheduler_id: str, timestamp: datetime
+    ) -> JobReleased:
+        """Describe that `scheduler_id` finished `job` with `result`."""
+        kind, message, traceback = _describe(result.exception)
+        return cls(
+            timestamp=timestamp,
+            job_id=job.id,
+            scheduler_id=scheduler_id,
+            task_id=job.task_id,
+            schedule_id=job.schedule_id,
+            scheduled_start=job.scheduled_fire_time,
+            started_at=result.started_at,
+            outcome=result.outcome,
+            exception_type=kind,
+            exception_message=message,
+            exception_traceback=traceback,
+        )
+
+
+def _describe(exception: BaseException | None) -> tuple[str | None, str | None, list[str] | None]:
+    if exception is None:
+        return None, None, None
+    kind = type(exception)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    try:
+        message = str(exception)[:MAX_TEXT]
+        traceback = "".join(format_exception(kind, exception, exception.__traceback__))[-MAX_TEXT:]
+    except Exception as exc:  # noqa: BLE001 - a user's __str__ may raise anything
+        message = f"<its text cannot be had: {type(exc).__name__}>"
+        traceback = message
+    return name, message, traceback.splitlines(keepends=True)
+

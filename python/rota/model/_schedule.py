@@ -1,0 +1,108 @@
+"""Schedules: a task, a trigger, and what is known of their firing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+from attrs.validators import instance_of, optional
+
+from rota.model._enums import CoalescePolicy
+from rota.model._validation import (
+    as_aware,
+    as_coalesce_policy,
+    as_metadata,
+    as_timedelta,
+    as_utc,
+    identifier,
+    positive_or_none,
+)
+
+if TYPE_CHECKING:
+    from rota.abc import Trigger
+    from rota.model._job import Job
+
+__all__ = ["Schedule", "ScheduleResult"]
+
+
+@frozen(kw_only=True)
+class Schedule:
+    """A task that a trigger makes due.
+
+    :param id: the unique id, compared byte by byte
+    :param task_id: the task whose jobs are created
+    :param trigger: when it is due; its cursor stands on `next_fire_time`
+    :param args: positional arguments of the callable
+    :param kwargs: keyword arguments of the callable
+    :param paused: whether it is asleep until it is unpaused
+    :param coalesce: what becomes of several fire times that have passed
+    :param misfire_grace_time: how late a job may start; `None` for any lateness
+    :param max_jitter: up to how much later than its fire time a job starts, at random
+    :param job_executor: the name of the executor that runs the jobs
+    :param job_result_expiration_time: how long results are kept; zero for not at all
+    :param metadata: JSON-compatible values, handed down to the jobs
+    :param priority: of jobs that are due, those with the higher number are taken first
+    :param catch_up_window: with `CoalescePolicy.all`, how far back missed fire times still become jobs;
+        `None` for all of them
+    :param next_fire_time: when it is due next, aware; `None` when its trigger has ended
+    :param last_fire_time: the fire time it was last processed for
+    :param acquired_by: the incarnation of the scheduler that holds the lease
+    :param acquired_until: when that lease ends (UTC, by the data store's clock)
+    :param token: the fence: it grows whenever somebody claims or changes the schedule
+    :param error: why it is set aside, or `None`; replacing or unpausing it clears this
+    """
+
+    id: str = field(validator=[instance_of(str), identifier])
+    task_id: str = field(validator=[instance_of(str), identifier])
+    trigger: Trigger = field()
+    args: Sequence[Any] = field(default=(), converter=tuple)
+    kwargs: Mapping[str, Any] = field(factory=dict, converter=dict)
+    paused: bool = field(default=False)
+    coalesce: CoalescePolicy = field(default=CoalescePolicy.latest, converter=as_coalesce_policy)
+    misfire_grace_time: timedelta | None = field(
+        default=None, converter=as_timedelta, validator=positive_or_none
+    )
+    max_jitter: timedelta | None = field(
+        default=None, converter=as_timedelta, validator=positive_or_none
+    )
+    job_executor: str = field(validator=instance_of(str))
+    job_result_expiration_time: timedelta = field(
+        default=timedelta(0), converter=as_timedelta, validator=positive_or_none
+    )
+    metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
+    priority: int = field(default=0, validator=instance_of(int))
+    catch_up_window: timedelta | None = field(
+        default=None, converter=as_timedelta, validator=positive_or_none
+    )
+    next_fire_time: datetime | None = field(default=None, converter=as_aware)
+    last_fire_time: datetime | None = field(default=None, converter=as_aware)
+    acquired_by: str | None = field(default=None, validator=optional(instance_of(str)))
+    acquired_until: datetime | None = field(default=None, converter=as_utc)
+    token: int = field(default=0, eq=False)
+    error: str | None = field(default=None)
+
+
+@frozen(kw_only=True)
+class ScheduleResult:
+    """What a scheduler decided about a schedule that it had claimed; the data store applies it as one.
+
+    :param schedule_id: the schedule
+    :param task_id: its task
+    :param trigger: the trigger with its cursor on `next_fire_time`
+    :param last_fire_time: the last fire time that this result deals with
+    :param next_fire_time: when it is due next; `None` ends it
+    :param token: the token of the claim; the result counts only while it is current
+    :param jobs: the jobs to create together with the advance
+    :param error: why the schedule is to be set aside, or `None`
+    """
+
+    schedule_id: str
+    task_id: str
+    trigger: Trigger
+    last_fire_time: datetime | None
+    next_fire_time: datetime | None
+    token: int
+    jobs: Sequence[Job] = ()
+    error: str | None = None

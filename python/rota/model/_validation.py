@@ -1,0 +1,109 @@
+"""Converters and validators of the model, each rule once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from rota.model._enums import AbandonedPolicy, CoalescePolicy
+
+if TYPE_CHECKING:
+    from enum import Enum
+
+    from attrs import Attribute
+
+MAX_ID_LENGTH = 500  #: characters; the shortest key that every supported database can index
+_E = TypeVar("_E", bound="Enum")
+
+
+@overload
+def as_timedelta(value: timedelta | float) -> timedelta: ...
+@overload
+def as_timedelta(value: None) -> None: ...
+def as_timedelta(value: timedelta | float | None) -> timedelta | None:
+    """Convert a number of seconds to a `timedelta`; leave the others alone."""
+    if value is None or isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a timedelta or a number of seconds, got: {value!r}")
+    return timedelta(seconds=value)
+
+
+def as_utc(value: datetime | None) -> datetime | None:
+    """Convert an aware datetime to UTC; refuse a naive one."""
+    if value is None or value.tzinfo is timezone.utc:
+        return value
+    if value.tzinfo is None:
+        raise ValueError(f"a datetime must have a time zone here, got: {value.isoformat()}")
+    return value.astimezone(timezone.utc)
+
+
+def as_aware(value: datetime | None) -> datetime | None:
+    """Pass an aware datetime through in its own zone; refuse a naive one."""
+    if value is not None and value.tzinfo is None:
+        raise ValueError(f"a datetime must have a time zone here, got: {value.isoformat()}")
+    return value
+
+
+def _as_enum(enum: type[_E], value: _E | str) -> _E:
+    if isinstance(value, enum):
+        return value
+    try:
+        return enum[value]  # type: ignore[index]
+    except KeyError:
+        names = ", ".join(member.name for member in enum)
+        raise ValueError(f"{enum.__name__} must be one of {names}, got: {value!r}") from None
+
+
+def as_coalesce_policy(value: CoalescePolicy | str) -> CoalescePolicy:
+    """Accept a policy or its name."""
+    return _as_enum(CoalescePolicy, value)
+
+
+def as_abandoned_policy(value: AbandonedPolicy | str) -> AbandonedPolicy:
+    """Accept a policy or its name."""
+    return _as_enum(AbandonedPolicy, value)
+
+
+def as_tags(value: Iterable[str]) -> frozenset[str]:
+    """Accept any iterable of words but a string, which is a word by itself."""
+    if isinstance(value, str):
+        raise TypeError(f"tags must be a set of words, got: {value!r}")
+    return frozenset(value)
+
+
+def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check that the metadata can be stored as JSON."""
+    if not value:
+        return {}
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise ValueError(f"metadata must consist of JSON-compatible values: {exc}") from exc
+    return value
+
+
+def identifier(_instance: object, attribute: Attribute[Any], value: str) -> None:
+    """Refuse ids that not every data store can keep exactly."""
+    if not value:
+        raise ValueError(f"{attribute.name} must not be empty")
+    if len(value) > MAX_ID_LENGTH:
+        raise ValueError(
+            f"{attribute.name} must have at most {MAX_ID_LENGTH} characters, got: {len(value)}"
+        )
+    if "\0" in value:
+        raise ValueError(f"{attribute.name} must not contain a NUL character, got: {value!r}")
+
+
+def running_limit(_instance: object, attribute: Attribute[Any], value: int | None) -> None:
+    """Refuse a limit below one."""
+    if value is not None and value < 1:
+        raise ValueError(f"{attribute.name} must be at least 1, got: {value}")
+
+
+def positive_or_none(_instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:
+    """Refuse a negative length of time."""
+    if value is not None and value < timedelta(0):
+        raise ValueError(f"{attribute.name} must not be negative, got: {value}")
