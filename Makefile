@@ -1,0 +1,163 @@
+# The one interface of the project. `make help` lists what there is; every target sets up what it needs.
+# Needs make and a Python of 3.10 or later. What needs cargo is done where cargo is, and said to be left out elsewhere.
+
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+UV := .venv/bin/uv
+CARGO := $(shell command -v cargo)
+BUILD_SOURCES := pyproject.toml $(wildcard build_backend/*.py Cargo.toml Cargo.lock) $(shell find rust -type f)
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
+# Building wheels has no need of being done again on every interpreter and with every backend.
+PYTEST := pytest --ignore=tests/packaging
+
+# Said where something needs cargo and there is none; CI must not do with less.
+NO_CARGO = @echo "no cargo here: left out: $@"; test -z "$${CI:-}"
+
+# Prints one line for each supported version of Python that is found and can make environments: its path.
+INTERPRETERS = for minor in 10 11 12 13 14; do \
+	for python in "$$HOME"/.pyenv/versions/3.$$minor.*/bin/python3 python3.$$minor; do \
+		check="import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, $$minor))"; \
+		if "$$python" -c "$$check" 2>/dev/null; then echo "$$python"; break; fi; \
+	done; done
+PYTHON = $(or $(shell python3 -c 'import sys, venv, ensurepip; print(sys.executable if sys.version_info >= (3, 10) else "")' \
+	2>/dev/null),$(lastword $(shell $(INTERPRETERS))),$(error no Python of 3.10 or later with venv was found))
+
+# --- environments -------------------------------------------------------------------------------------------------
+
+.venv/bin/uv:
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet uv
+
+.venv/.dependencies: pyproject.toml | $(UV)
+	$(UV) pip install --quiet --python .venv --group dev -r pyproject.toml --extra all
+	touch $@
+
+# The package in place: the sources are used as they are, the extension is compiled into them.
+.venv/.package: .venv/.dependencies $(BUILD_SOURCES)
+	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --reinstall-package rota --editable .
+	touch $@
+
+# The package as users get it, in an environment of its own: `make PYTHON=python3.10 .venv-3.10/.installed`.
+.venv-%/.installed: $(BUILD_SOURCES) $(PYTHON_SOURCES) | $(UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D) --group test --reinstall-package rota '.[all]'
+	touch $@
+
+.PHONY: setup
+setup: .venv/.package ## set up .venv with everything that the targets below need
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+LIVE_SECONDS := 10
+
+.PHONY: demo
+demo: .venv/.package ## run rota on a real crontab: the next day, a simulated week, ten seconds live
+	.venv/bin/python examples/demo --live-seconds $(LIVE_SECONDS)
+
+# --- tests --------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: .venv/.package ## run all tests
+	.venv/bin/pytest
+	$(MAKE) test-core
+
+.PHONY: test-python
+test-python: .venv/.package ## run the tests on the pure-Python backend
+	ROTA_BACKEND=python .venv/bin/$(PYTEST)
+
+.PHONY: test-rust
+test-rust: .venv/.package ## run the tests on the Rust backend; without the extension they fail
+	ROTA_BACKEND=rust .venv/bin/$(PYTEST)
+
+.PHONY: test-core
+test-core: ## run the tests of the Rust crate
+	$(if $(CARGO),cargo test --quiet,$(NO_CARGO))
+
+.PHONY: test-pure
+test-pure: export ROTA_BUILD_EXT = skip
+test-pure: .venv-pure/.installed ## run the tests on an installation without the extension
+	.venv-pure/bin/python -c 'import rota; assert rota.backend == "python", rota.backend'
+	.venv-pure/bin/$(PYTEST)
+
+.PHONY: test-matrix
+test-matrix: $(UV) ## run the tests on every supported Python that is found
+	@for python in $$($(INTERPRETERS)); do $(MAKE) test-on PYTHON="$$python"; done
+
+.PHONY: test-ends
+test-ends: $(UV) ## run the tests on the oldest and on the newest supported Python that are found
+	@for python in $$($(INTERPRETERS) | sed -n '1{p;d};$$p'); do $(MAKE) test-on PYTHON="$$python"; done
+
+.PHONY: test-on
+test-on: VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+test-on: ## run the tests on one Python: make test-on PYTHON=python3.12
+	@echo "--- Python $(VERSION): $(PYTHON)"
+	$(MAKE) .venv-$(VERSION)/.installed PYTHON="$(PYTHON)"
+	.venv-$(VERSION)/bin/$(PYTEST)
+
+.PHONY: test-packaging
+test-packaging: .venv/.package ## build and install the package in every way, in fresh environments
+	.venv/bin/pytest tests/packaging
+
+# --- checks -------------------------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: lint-python lint-rust ## check style, types, layers and the stub of the extension
+
+.PHONY: lint-python
+lint-python: .venv/.package
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/mypy
+	.venv/bin/pyright --pythonpath .venv/bin/python --verifytypes rota --ignoreexternal
+
+.PHONY: lint-rust
+lint-rust: .venv/.package
+	@! grep -rn pyo3 rust/domain || { echo "rust/domain must not know Python"; exit 1; }
+	$(if $(CARGO),cargo fmt --check,$(NO_CARGO))
+	$(if $(CARGO),cargo clippy --quiet --all-targets -- -D warnings)
+	$(if $(CARGO),.venv/bin/stubtest rota._core)
+
+.PHONY: format
+format: .venv/.dependencies ## format the code
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+	$(if $(CARGO),cargo fmt)
+
+# --- distributions ------------------------------------------------------------------------------------------------
+
+# Linked by zig against a glibc of 2014, so that a wheel runs wherever the interpreter does.
+MATURIN_BUILD := .venv/bin/maturin build --quiet --release --zig --compatibility manylinux_2_17 --out dist
+
+.PHONY: wheels
+wheels: .venv/.package ## build a wheel for every Python that is found, and the pure one; install and try each
+	rm -rf dist
+	$(UV) pip install --quiet --python .venv --group wheels
+	$(if $(CARGO),for python in $$($(INTERPRETERS)); do $(MATURIN_BUILD) --interpreter "$$python"; done,$(NO_CARGO))
+	ROTA_BUILD_EXT=skip $(UV) build --quiet --wheel --out-dir dist
+	@for python in $$($(INTERPRETERS)); do \
+		for wheel in $$($(MATCHING_WHEELS)); do $(TRY_WHEEL); done; \
+	done
+
+MATCHING_WHEELS = "$$python" -c 'import glob, sys; tag = "cp%d%d" % sys.version_info[:2]; \
+	print(*glob.glob(f"dist/*-{tag}-*.whl"), *glob.glob("dist/*-none-any.whl"))'
+TRY_WHEEL = echo "--- $$wheel on $$python"; \
+	$(UV) venv --quiet --clear --python "$$python" build/try; \
+	$(UV) pip install --quiet --python build/try "$$wheel"; \
+	build/try/bin/python -I tests/packaging/smoke.py "$$wheel"
+
+.PHONY: dist
+dist: wheels ## the wheels and the source distribution, in dist/
+	$(UV) build --quiet --sdist --out-dir dist
+
+# --- the rest -----------------------------------------------------------------------------------------------------
+
+.PHONY: help
+help: ## show this
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: clean
+clean: ## delete everything that make has made
+	rm -rf .venv .venv-* .envs target dist site build
