@@ -74,10 +74,9 @@ def test_require_names_what_is_missing(hooks: ModuleType, monkeypatch: pytest.Mo
 
 def test_unknown_choice_is_quoted(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROTA_BUILD_EXT", "maybe")
-    with pytest.raises(
-        ValueError, match="^ROTA_BUILD_EXT must be auto, require or skip, got: maybe$"
-    ):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
         hooks.get_requires_for_build_wheel()
+    assert str(caught.value) == "ROTA_BUILD_EXT must be auto, require or skip, got: maybe"
 
 
 def test_sdist_needs_no_compiler(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
