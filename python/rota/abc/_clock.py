@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -32,3 +32,10 @@ class Clock(ABC):
         A virtual clock does not move while such work is going on. The system's clock ignores it.
         """
         return nullcontext()
+
+    def backend_options(self, backend: str) -> dict[str, Any]:
+        """Return the options for AnyIO under which an event loop of the given backend keeps this clock's time.
+
+        Empty for a clock that follows real time. Background event loops are started with them.
+        """
+        return {}
