@@ -129,7 +129,7 @@ format: .venv/.dependencies ## format the code
 # --- distributions ------------------------------------------------------------------------------------------------
 
 # Linked by zig against a glibc of 2014, so that a wheel runs wherever the interpreter does.
-MATURIN_BUILD := .venv/bin/maturin build --quiet --release --zig --compatibility manylinux_2_17 --out dist
+MATURIN_BUILD := PATH="$(CURDIR)/.venv/bin:$$PATH" maturin build --quiet --release --zig --compatibility manylinux_2_17 --out dist
 
 .PHONY: wheels
 wheels: .venv/.package ## build a wheel for every Python that is found, and the pure one; install and try each
