@@ -14,7 +14,7 @@ import anyio
 from rota._environment import use_clock
 from rota.abc import Clock
 from rota.testing._asyncio_loop import VirtualEventLoop
-from rota.testing._timeline import Timeline
+from rota.testing._timeline import Timeline, whole_micros
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -196,10 +196,10 @@ class SkewedClock(_View):
 
 
 def _micros(by: timedelta | float) -> int:
-    length = by if isinstance(by, timedelta) else timedelta(seconds=by)
-    if length < timedelta(0):
+    micros = by // _MICROSECOND if isinstance(by, timedelta) else whole_micros(by)
+    if micros < 0:
         raise ValueError(f"time only moves forward, got: {by}")
-    return length // _MICROSECOND
+    return micros
 
 
 def _aware(value: datetime) -> datetime:

@@ -23,6 +23,11 @@ MICROS = 1_000_000  #: a second's
 TOLERANCE = 0.25 / MICROS
 
 
+def whole_micros(seconds: float) -> int:
+    """Return the first whole microsecond at which `seconds` have passed."""
+    return ceil((seconds - TOLERANCE) * MICROS)
+
+
 def _nothing() -> None:
     """Do nothing; posted to an event loop in order to wake it."""
 
@@ -190,7 +195,7 @@ class Timeline:
         return inf if self._free else self.seconds
 
     def _jump(self, seconds: float) -> None:
-        self.micros = max(self.micros, ceil((seconds - TOLERANCE) * MICROS))
+        self.micros = max(self.micros, whole_micros(seconds))
         self.seconds = max(self.seconds, seconds, self.micros / MICROS)
 
 
