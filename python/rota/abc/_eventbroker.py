@@ -10,17 +10,26 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from logging import Logger
 
+    from typing_extensions import Self
+
+    from rota.abc._clock import Clock
     from rota.model import Event
 
 
 class Subscription(ABC):
-    """A listener's registration with an event broker."""
+    """A listener's registration with an event broker; as a context manager, it ends with the `with` block."""
 
     __slots__ = ()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.unsubscribe()
+
     @abstractmethod
     def unsubscribe(self) -> None:
-        """Stop delivering events to the listener. Calling it again does nothing."""
+        """Stop delivering events to the listener, those in its queue too. Calling it again does nothing."""
 
 
 class EventBroker(ABC):
@@ -32,8 +41,11 @@ class EventBroker(ABC):
     """
 
     @abstractmethod
-    async def start(self, exit_stack: AsyncExitStack, logger: Logger) -> None:
-        """Connect; disconnect through `exit_stack`. Subscribing is possible before and after."""
+    async def start(self, exit_stack: AsyncExitStack, logger: Logger, clock: Clock) -> None:
+        """Connect; disconnect through `exit_stack`. Subscribing is possible before and after.
+
+        :param clock: for waiting, and told of callbacks that run in threads
+        """
 
     @abstractmethod
     async def publish(self, *events: Event) -> None:
