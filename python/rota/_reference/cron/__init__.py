@@ -1,0 +1,1 @@
+"""Cron: fields as bit masks, the search on the wall clock, and the rules at transitions."""
