@@ -1,0 +1,4 @@
+import logging
+
+logging.basicConfig()
+logging.getLogger('rota').setLevel(logging.DEBUG)

@@ -1,0 +1,5 @@
+from rota.schedulers.sync import Scheduler
+
+scheduler = Scheduler()
+# Add schedules, configure tasks here
+scheduler.run_until_stopped()
