@@ -58,7 +58,7 @@ class EventLoop:
     def left(self, listener: QueuedListener) -> None:
         """Note that the task of `listener` has ended."""
         self._busy.discard(listener)
-        if not self._busy:
+        if not self._is_awaited():
             self._quiet.set()
 
     async def close(self, grace_seconds: float) -> None:
@@ -68,8 +68,11 @@ class EventLoop:
         for listener in self._busy:
             if listener.arrival is not None:
                 listener.arrival.set()
-        if self._busy:
+        if self._is_awaited():
             with anyio.move_on_after(grace_seconds):
                 await self._quiet.wait()
         self.closed = True
         self.group.cancel_scope.cancel()
+
+    def _is_awaited(self) -> bool:
+        return any(listener.subscribed for listener in self._busy)
