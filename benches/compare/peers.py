@@ -29,7 +29,7 @@ class Peer:
     name: str
     environment: str
     worker: tuple[str, ...]
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict, hash=False)
 
     def command(self) -> list[str]:
         """Return the command that starts the worker, having made its environment."""

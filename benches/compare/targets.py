@@ -23,7 +23,7 @@ class Target:
     wanted: float
     reached: Mapping[str, float]
     at_most: bool = False
-    form: str = "×{:.3g}"
+    form: str = "×{:,.4g}"
 
     def margin(self, case: str) -> float:
         """Return how far the case is beyond what is wanted: 1 is just met."""

@@ -173,10 +173,19 @@ def _differences(timings: Timings) -> list[str]:
     """Return which peers answered something else than the first one did."""
     by_peer: dict[str, list[str]] = {}
     for case, peers in timings.differing.items():
-        for peer in peers:
-            by_peer.setdefault(peer, []).append(case.removeprefix("next/").replace("/", " in "))
+        for peer, (theirs, ours) in peers.items():
+            _, subject, zone = case.split("/", 2)
+            by_peer.setdefault(peer, []).append(
+                f"{_subject(subject)} in {zone} ({theirs}, not {ours})"
+            )
     if not by_peer:
-        return ["The first twelve answers of all peers are equal."]
-    lines = ["First twelve answers that are not those of the first column:", ""]
-    lines += [f"- {peer}: {', '.join(cases)}" for peer, cases in by_peer.items()]
+        return ["The first 100 answers of all libraries are equal."]
+    first = next(iter(timings.versions))
+    lines = [
+        f"Where one of the first 100 answers is not that of {first}, with the first such answer:",
+        "",
+    ]
+    for peer, cases in by_peer.items():
+        more = f" and {len(cases) - 2} more cases" if len(cases) > 2 else ""
+        lines.append(f"- {peer}: {', '.join(cases[:2])}{more}")
     return lines

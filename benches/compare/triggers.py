@@ -19,14 +19,14 @@ class Timings:
     :param versions: peer -> what its worker said of itself
     :param nanoseconds: case -> peer -> median nanoseconds per call
     :param unsupported: case -> peer -> why there is no figure
-    :param differing: case -> peer -> its first answers, where they are not those of the first peer
+    :param differing: case -> peer -> its first answer that is not the first peer's, and that one's
     :param absent: peer -> why it could not be run at all
     """
 
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     nanoseconds: dict[str, dict[str, float]] = field(default_factory=dict)
     unsupported: dict[str, dict[str, str]] = field(default_factory=dict)
-    differing: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    differing: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
 
@@ -75,13 +75,18 @@ def _start(peers: Sequence[Peer], timings: Timings, stack: ExitStack) -> list[Wo
 
 def _compare_answers(case: str, workers: Sequence[Worker], timings: Timings) -> None:
     """Note which peers do not offer the case, and whose first answers differ from the first peer's."""
-    expected: list[str] | None = None
+    expected: list[str] = []
+    start = CASES[case].start.replace(tzinfo=None).isoformat(" ")
     comparable = case.startswith("next/")
     for worker in workers:
-        answer = worker.ask(case=case, first=12 if comparable else 1)
+        answer = worker.ask(case=case, first=100 if comparable else 1)
         if "unsupported" in answer:
             timings.unsupported.setdefault(case, {})[worker.peer.name] = answer["unsupported"]
         elif comparable:
-            expected = expected or answer["first"]
-            if answer["first"] != expected:
-                timings.differing.setdefault(case, {})[worker.peer.name] = answer["first"]
+            # some count the start itself as a fire time, some do not
+            found = [moment for moment in answer["first"] if not moment.startswith(start)]
+            expected = expected or found
+            for theirs, ours in zip(found, expected, strict=False):
+                if theirs != ours:
+                    timings.differing.setdefault(case, {})[worker.peer.name] = theirs, ours
+                    break

@@ -48,11 +48,11 @@ def make(case: Case) -> Callable[[], Any] | str:
         return "not offered"
     if case.subject == "and":
         return "does not end"  # with a calendar interval inside, its first answer never came
-    next_fire_time, last = trigger(case).get_next_fire_time, case.start
+    next_fire_time, start, last = trigger(case).get_next_fire_time, case.start, None
 
     def step() -> Any:
         nonlocal last
-        last = next_fire_time(last, last)
+        last = next_fire_time(last, last or start)
         return last
 
     return step

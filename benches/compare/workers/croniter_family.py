@@ -28,6 +28,8 @@ def make(case: Case) -> Callable[[], Any] | str:
         return croniter(expression, start, ret_type=datetime).get_next
     if case.kind == "next":
         return partial(croniter(expression, start).get_next, datetime)
+    if BOUND:
+        return "as without"
     if case.kind == "construct":
         return lambda: croniter(expression, start)
     if case.kind == "construct and first":
