@@ -155,9 +155,9 @@ class Cursor:
         The cursor is left on the next. See the stub of the compiled twin for the policies.
         """
         check_policy(policy, limit)
-        if pending > now:
-            return [], pending
         at = to_micros(now)
+        if to_micros(pending) > at:
+            return [], pending
         kept = [pending]
         with self._lock:
             state = self._state

@@ -1,0 +1,146 @@
+"""The choice between the compiled trigger core and the Python reference. Nothing else imports either.
+
+`ROTA_BACKEND` decides: `auto` (the default) takes the compiled core if it is installed, `rust` insists on it, and
+`python` takes the reference. A compiled core that cannot be loaded, or is stale, is an error and never a silent fallback.
+"""
+
+from __future__ import annotations
+
+import os
+import zoneinfo
+from datetime import timedelta, timezone, tzinfo
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from pickle import PicklingError
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+from rota import _reference
+
+if TYPE_CHECKING:
+    from rota import _core as _typed
+
+__all__ = [
+    "VERSION",
+    "Core",
+    "backend",
+    "core",
+    "core_for",
+    "iteration_limits",
+    "reference",
+    "select",
+    "zone",
+    "zone_in",
+]
+
+#: The version of the package; the compiled core must have the same.
+VERSION = "0.1.0"
+
+_REMEDY = "rebuild it with `make build`, or reinstall rota"
+_MAX_ZONES = 1024
+
+
+class Core(Protocol):
+    """What both backends offer; see the stub of `rota._core`."""
+
+    MIN_MICROS: int
+    MAX_MICROS: int
+    Zone: type[_typed.Zone]
+    Plan: type[_typed.Plan]
+    Cursor: type[_typed.Cursor]
+    IterationLimitReached: type[Exception]
+
+
+def select(mode: str) -> tuple[Literal["rust", "python"], Core]:
+    """Return the name and the core that `mode` asks for: auto, rust or python.
+
+    Raise ImportError, with the remedy, if the compiled core is needed and absent, or present and broken or stale.
+    """
+    if mode not in ("auto", "rust", "python"):
+        raise ImportError(f"ROTA_BACKEND must be auto, rust or python, got: {mode}")
+    if mode == "python":
+        return "python", reference
+    try:
+        compiled = import_module("rota._core")
+    except ModuleNotFoundError as error:
+        if error.name != "rota._core":
+            raise ImportError(f"rota._core cannot be loaded ({error}); {_REMEDY}") from error
+        if mode == "rust":
+            raise ImportError(f"rota._core is not installed, but ROTA_BACKEND=rust; {_REMEDY}") from error
+        return "python", reference
+    except ImportError as error:
+        raise ImportError(f"rota._core cannot be loaded ({error}); {_REMEDY}") from error
+    version = getattr(compiled, "__version__", None)
+    if version != VERSION:
+        raise ImportError(f"rota._core must have the version {VERSION}, got: {version}; {_REMEDY}")
+    return "rust", cast("Core", compiled)
+
+
+reference = cast("Core", _reference)
+backend, core = select(os.environ.get("ROTA_BACKEND") or "auto")
+
+#: Zones by core and tzinfo, both by identity: a tzinfo need not be hashable. The tzinfo is kept alive by its zone.
+_zones: dict[tuple[int, int], _typed.Zone] = {}
+
+
+def core_for(timezones: list[tzinfo]) -> Core:
+    """Return the selected core, or the reference if one of `timezones` can only be asked for its offsets."""
+    if core is reference or all(zone(each) is not None for each in timezones):
+        return core
+    return reference
+
+
+def iteration_limits() -> tuple[type[Exception], ...]:
+    """Return the errors by which the cores tell that an `all_of` plan has reached its limit."""
+    return (reference.IterationLimitReached, core.IterationLimitReached)
+
+
+def zone(timezone: tzinfo) -> _typed.Zone | None:
+    """Return the zone of `timezone` in the selected core.
+
+    Return None if it is foreign, that is neither a `zoneinfo` zone nor a fixed offset, and the core is compiled.
+    """
+    return _find_zone(core, timezone)
+
+
+def zone_in(of: Core, timezone: tzinfo) -> _typed.Zone:
+    """Return the zone of `timezone` in the core that `core_for` has told for it."""
+    found = _find_zone(of, timezone)
+    assert found is not None
+    return found
+
+
+def _find_zone(of: Core, timezone: tzinfo) -> _typed.Zone | None:
+    key = (id(of), id(timezone))
+    found = _zones.get(key)
+    if found is None and (found := _make_zone(of, timezone)) is not None:
+        if len(_zones) >= _MAX_ZONES:
+            _zones.clear()
+        _zones[key] = found
+    return found
+
+
+def _make_zone(of: Core, tz: tzinfo) -> _typed.Zone | None:
+    if type(tz) is timezone:
+        return of.Zone.fixed(tz, tz.utcoffset(None) // timedelta(microseconds=1))
+    data = _tzif_data(tz) if isinstance(tz, zoneinfo.ZoneInfo) else None
+    if data is not None:
+        return of.Zone.from_tzif(tz, data)
+    return _reference.Zone.from_tzinfo(tz) if of is reference else None  # type: ignore[return-value]  # the twin
+
+
+def _tzif_data(tz: zoneinfo.ZoneInfo) -> bytes | None:
+    """Return the bytes that `zoneinfo` has read for `tz`, or None if they cannot be had by its key."""
+    try:
+        tz.__reduce__()  # refuses what was read from a file under a key of the caller's choice
+    except PicklingError:
+        return None
+    for directory in zoneinfo.TZPATH:
+        path = Path(directory, tz.key)
+        if path.is_file():
+            return path.read_bytes()
+    *parents, name = tz.key.split("/")
+    try:
+        return files(".".join(["tzdata.zoneinfo", *parents])).joinpath(name).read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError):
+        return None

@@ -1,0 +1,231 @@
+"""The grammar of cron: texts in, bit masks out. It is ASCII, and its texts have a maximum length.
+
+The forms of crontab(5), of Quartz (`L`, `W`, `#`, `?`) and of the user guide (`last`, `3rd fri`, `last fri`).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from rota.triggers._definition import TriggerDefinitionError, TriggerTypeError, as_integer, quote
+
+if TYPE_CHECKING:
+    from rota._core import CronFields, DaySpec
+
+__all__ = ["FIELDS", "CronTexts", "ParsedCron", "parse_fields", "split_crontab"]
+
+_MAX_LENGTH = 1024
+_MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True))
+_WEEKDAYS = dict(zip("sun mon tue wed thu fri sat".split(), range(7), strict=True))
+_SUNDAY_AS_LAST = 7
+_YEAR_BYTES = 1250
+_MAX_DIGITS = 4
+
+
+class _Range(NamedTuple):
+    """The values of a field, and their names."""
+
+    low: int
+    high: int
+    names: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
+
+
+_RANGES = {
+    "year": _Range(1970, 9999),
+    "month": _Range(1, 12, _MONTHS),
+    "day": _Range(1, 31),
+    "week": _Range(1, 53),
+    "day_of_week": _Range(0, 7, _WEEKDAYS),
+    "hour": _Range(0, 23),
+    "minute": _Range(0, 59),
+    "second": _Range(0, 59),
+}
+
+#: The fields, from the most to the least significant.
+FIELDS = tuple(_RANGES)
+
+#: What a field has that is less significant than all that are given.
+_LEAST = {"year": "*", "month": "1", "day": "1", "week": "*", "day_of_week": "*", "hour": "0", "minute": "0", "second": "0"}
+
+_MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+CronTexts = tuple[str, str, str, str, str, str, str, str]
+
+
+class ParsedCron(NamedTuple):
+    """What the fields of a cron trigger say."""
+
+    texts: CronTexts  #: one for each of `FIELDS`
+    masks: CronFields
+    wildcard: bool  #: whether the second, the minute or the hour has a `*`, so that the trigger follows real time
+
+
+def split_crontab(expression: str, seconds: bool) -> dict[str, str]:
+    """Return the fields of a crontab expression: five, or six that begin with the second; or of a macro."""
+    if not isinstance(expression, str):
+        raise TriggerTypeError(f"cron expression must be text, got: {quote(expression)}")
+    _check_text("cron expression", expression)
+    text = expression.strip()
+    if text.startswith("@"):
+        if text.lower() not in _MACROS:
+            macros = ", ".join(_MACROS)
+            raise TriggerDefinitionError(f"cron expression must be fields or one of {macros}, got: {quote(text)}")
+        text, seconds = _MACROS[text.lower()], False
+    names = ("second", "minute", "hour", "day", "month", "day_of_week")[0 if seconds else 1 :]
+    texts = re.split(r"[ \t]+", text)
+    if len(texts) != len(names):
+        raise TriggerDefinitionError(
+            f"cron expression must have {len(names)} fields ({' '.join(names)}), got: {quote(expression)}"
+        )
+    return dict(zip(names, texts, strict=True))
+
+
+@lru_cache(maxsize=4096, typed=True)
+def parse_fields(values: tuple[str | int | None, ...], either_day: bool) -> ParsedCron:
+    """Return what `values`, one for each of `FIELDS`, say.
+
+    A field that is not given is `*` if it is more significant than one that is, else as small as can be. With
+    `either_day`, one of day and day_of_week suffices if neither begins with `*`, as in crontab(5).
+    """
+    given = [None if value is None else _as_text(name, value) for name, value in zip(FIELDS, values, strict=True)]
+    count = max((index for index, text in enumerate(given, 1) if text is not None), default=0)
+    defaults = ["*" if index < count else _LEAST[name] for index, name in enumerate(FIELDS)]
+    texts = [default if text is None else text for text, default in zip(given, defaults, strict=True)]
+    year, month, day, week, day_of_week, hour, minute, second = texts
+    masks: CronFields = (
+        _numbers("second", second),
+        _numbers("minute", minute),
+        _numbers("hour", hour),
+        _numbers("month", month),
+        None if year == "*" else _numbers("year", year).to_bytes(_YEAR_BYTES, "little"),
+        0 if week == "*" else _numbers("week", week),
+        _days(day),
+        _weekdays(day_of_week),
+        either_day and day[0] not in "*?" and day_of_week[0] not in "*?",
+    )
+    return ParsedCron((year, month, day, week, day_of_week, hour, minute, second), masks, "*" in second + minute + hour)
+
+
+def _as_text(name: str, value: str | int) -> str:
+    if isinstance(value, str):
+        _check_text(name, value)
+        return value.strip()
+    return str(as_integer(name, value, _RANGES[name].low, _RANGES[name].high))
+
+
+def _check_text(name: str, text: str) -> None:
+    if len(text) > _MAX_LENGTH:
+        raise TriggerDefinitionError(f"{name} must have at most {_MAX_LENGTH} characters, got: {quote(text)}")
+    if not text.isascii():
+        raise TriggerDefinitionError(f"{name} must be ASCII, got: {quote(text)}")
+    if not text.strip():
+        raise TriggerDefinitionError(f"{name} must not be empty, got: {quote(text)}")
+
+
+def _numbers(name: str, text: str) -> int:
+    """Return the mask of a field that consists of numbers, names, ranges and steps."""
+    mask = 0
+    for item in _items(name, text):
+        mask |= _number_item(name, item)
+    return mask
+
+
+def _days(text: str) -> DaySpec:
+    """Return the days of the field `day`."""
+    days = from_end = nearest = nth = last = 0
+    for item in _items("day", "*" if text == "?" else text):
+        folded = item.lower()
+        if folded in ("l", "last"):
+            from_end |= 1
+        elif folded == "lw":
+            nearest |= 1
+        elif match := re.fullmatch(r"l-(\w+)", folded):
+            from_end |= 1 << _integer("day before the last", match[1], 0, 30)
+        elif match := re.fullmatch(r"(\w+)w", folded):
+            nearest |= 1 << _integer("day", match[1], 1, 31)
+        elif match := re.fullmatch(r"(last|1st|2nd|3rd|4th|5th)[ \t]+(\w+)", folded):
+            weekday = _weekday("day", match[2])
+            if match[1] == "last":
+                last |= 1 << weekday
+            else:
+                nth |= 1 << weekday * 5 + int(match[1][0]) - 1
+        else:
+            days |= _number_item("day", item)
+    return days, from_end, nearest, nth, last, 0
+
+
+def _weekdays(text: str) -> DaySpec:
+    """Return the days of the field `day_of_week`."""
+    nth = last = weekdays = 0
+    for item in _items("day_of_week", "*" if text == "?" else text):
+        folded = item.lower()
+        if match := re.fullmatch(r"(\w+)#(\w+)", folded):
+            number = _integer("day_of_week occurrence", match[2], 1, 5)
+            nth |= 1 << _weekday("day_of_week", match[1]) * 5 + number - 1
+        elif match := re.fullmatch(r"(\w+)l", folded):
+            last |= 1 << _weekday("day_of_week", match[1])
+        else:
+            mask = _number_item("day_of_week", item)  # bit 0 and bit 7 are Sunday
+            weekdays |= mask >> 1 | (mask & 1) << 6
+    return 0, 0, 0, nth, last, weekdays
+
+
+def _items(name: str, text: str) -> list[str]:
+    items = [item.strip() for item in text.split(",")]
+    if not all(items):
+        raise TriggerDefinitionError(f"{name} must not have an empty item, got: {quote(text)}")
+    return items
+
+
+def _number_item(name: str, item: str) -> int:
+    """Return the mask of a number, a name or a range, with or without a step."""
+    low, high, _ = _RANGES[name]
+    body, slash, step_text = item.partition("/")
+    first_text, dash, last_text = body.partition("-")
+    if body == "*":
+        first, last = low, high - (name == "day_of_week")  # as 7 is 0 again
+    else:
+        first = _value(name, first_text, item)
+        last = _value(name, last_text, item) if dash else high if slash else first
+    if last_text.lower() == "sun":
+        last = _SUNDAY_AS_LAST if first > 0 else 0
+    if last < first:
+        raise TriggerDefinitionError(f"{name} must not have a reversed range, got: {quote(item)}")
+    step = _integer(f"{name} step", step_text, 1, high - low + 1) if slash else 1
+    return sum(1 << value for value in range(first, last + 1, step))
+
+
+def _value(name: str, text: str, item: str) -> int:
+    low, high, names = _RANGES[name]
+    value = names.get(text.lower())
+    if value is not None:
+        return value
+    if text.isdigit():
+        return _integer(name, text, low, high)
+    or_name = f" or a name ({', '.join(names)})" if names else ""
+    raise TriggerDefinitionError(f"{name} must be a number in {low}-{high}{or_name}, got: {quote(item)}")
+
+
+def _integer(name: str, text: str, low: int, high: int) -> int:
+    """Return the integer that the ASCII digits `text` stand for."""
+    digits = text.lstrip("0") or "0"
+    if not text.isdigit() or len(digits) > _MAX_DIGITS or not low <= int(digits) <= high:
+        raise TriggerDefinitionError(f"{name} must be in {low}-{high}, got: {quote(text)}")
+    return int(digits)
+
+
+def _weekday(field: str, text: str) -> int:
+    """Return the weekday, Monday being 0, of a name or, in `day_of_week`, a number from Sunday (0 or 7) on."""
+    if field == "day" and text not in _WEEKDAYS:
+        raise TriggerDefinitionError(f"day must have a weekday ({', '.join(_WEEKDAYS)}), got: {quote(text)}")
+    return (_value("day_of_week", text, text) - 1) % 7

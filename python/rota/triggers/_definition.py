@@ -1,0 +1,159 @@
+"""How triggers read what users give them: values, time zones, moments and dates; and what they say if it is wrong."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from rota import _backend
+from rota._environment import current_clock, local_zone
+from rota.model._exceptions import RotaError
+
+__all__ = [
+    "TriggerDefinitionError",
+    "TriggerTypeError",
+    "as_date",
+    "as_integer",
+    "as_moment",
+    "as_timezone",
+    "check_order",
+    "now_in",
+    "quote",
+    "timezone_of",
+    "to_micros",
+]
+
+_Day = TypeVar("_Day", bound=date)
+
+_MAX_QUOTED = 40
+_MICROSECOND = timedelta(microseconds=1)
+_DAY_MICROS = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of wall times
+_EPOCH_IN_UTC = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class TriggerDefinitionError(RotaError, ValueError):
+    """A trigger was given a value that it cannot have."""
+
+
+class TriggerTypeError(RotaError, TypeError):
+    """A trigger was given a value of a type that it cannot have."""
+
+
+def quote(value: object) -> str:
+    """Return `value` as it is shown at the end of a message: on one line, in ASCII, shortened if it is long."""
+    text = value if isinstance(value, str) else repr(value)
+    shown = text[:_MAX_QUOTED]
+    if isinstance(value, str) and not (shown.isascii() and shown.isdigit()):
+        shown = ascii(shown)
+    return shown if len(text) <= _MAX_QUOTED else f"{shown}... ({len(text)} characters)"
+
+
+def as_integer(name: str, value: object, low: int, high: int) -> int:
+    """Return `value` if it is an integer within `low`-`high`."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TriggerTypeError(f"{name} must be an integer, got: {quote(value)}")
+    if not low <= value <= high:
+        raise TriggerDefinitionError(f"{name} must be in {low}-{high}, got: {_integer(value)}")
+    return value
+
+
+def _integer(value: int) -> str:
+    # Converting a huge integer to decimal takes long, and is refused beyond a limit.
+    return str(value) if value.bit_length() < 128 else f"an integer of {value.bit_length()} bits"
+
+
+def timezone_of(moment: datetime) -> tzinfo:
+    """Return the time zone of an aware datetime."""
+    assert moment.tzinfo is not None
+    return moment.tzinfo
+
+
+def as_timezone(value: str | tzinfo) -> tzinfo:
+    """Return the time zone of an IANA name or "local"; return a `tzinfo` as it is."""
+    if isinstance(value, tzinfo):
+        return value
+    if not isinstance(value, str):
+        raise TriggerTypeError(f"timezone must be a name or a tzinfo, got: {quote(value)}")
+    if value == "local":
+        return local_zone()
+    try:
+        return ZoneInfo(value)
+    except (LookupError, ValueError, OSError):
+        raise TriggerDefinitionError(f"timezone must be an IANA name, got: {quote(value)}") from None
+
+
+def now_in(zone: tzinfo) -> datetime:
+    """Return the current time of the current clock in `zone`."""
+    return current_clock().now().astimezone(zone)
+
+
+def as_moment(name: str, value: datetime | str, zone: tzinfo) -> datetime:
+    """Return an aware datetime for a datetime or ISO 8601 text. If it is naive, it is a wall time in `zone`."""
+    moment = _from_iso(name, "a datetime", value, datetime) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        raise TriggerTypeError(f"{name} must be a datetime, got: {quote(value)}")
+    if moment.tzinfo is None:
+        moment = _localize(moment, zone)
+    if moment.utcoffset() is None:
+        raise TriggerDefinitionError(f"{name} must have a time zone with a UTC offset, got: {moment.isoformat()}")
+    if type(moment.tzinfo) is timezone:
+        return moment
+    try:
+        there = moment.astimezone(timezone.utc).astimezone(moment.tzinfo)
+    except OverflowError:
+        raise TriggerDefinitionError(
+            f"{name} must be within the years 1 to 9999 in UTC, got: {moment.isoformat()}"
+        ) from None
+    if there.replace(tzinfo=None) != moment.replace(tzinfo=None):
+        raise TriggerDefinitionError(
+            f"{name} must be a wall time that exists in {moment.tzinfo}, got: {moment.replace(tzinfo=None).isoformat()}"
+        )
+    return moment
+
+
+def _localize(moment: datetime, zone: tzinfo) -> datetime:
+    """Return the wall time `moment` in `zone`."""
+    if isinstance(zone, (ZoneInfo, timezone)):
+        return moment.replace(tzinfo=zone)
+    # A foreign tzinfo may, as those of pytz do, have to choose the instance that a datetime carries.
+    known = _backend.zone_in(_backend.reference, zone)
+    wall = (moment - _EPOCH) // _MICROSECOND
+    for near in (wall - _DAY_MICROS, wall + _DAY_MICROS):
+        offset = known.span_at(near)[2]
+        if known.span_at(wall - offset)[2] == offset:
+            return known.to_datetime(wall - offset)
+    return moment.replace(tzinfo=zone)
+
+
+def to_micros(moment: datetime) -> int:
+    """Return an aware datetime as the backends count: in microseconds since 1970-01-01T00:00:00Z."""
+    return (moment - _EPOCH_IN_UTC) // _MICROSECOND
+
+
+def _from_iso(name: str, kind: str, text: str, target: type[_Day]) -> _Day:
+    shown = text
+    if sys.version_info < (3, 11) and text[-1:] in ("Z", "z"):
+        text = text[:-1] + "+00:00"
+    try:
+        return target.fromisoformat(text)
+    except ValueError:
+        raise TriggerDefinitionError(f"{name} must be {kind} in ISO 8601 format, got: {quote(shown)}") from None
+
+
+def as_date(name: str, value: date | str) -> date:
+    """Return the date of a date or ISO 8601 text."""
+    day = _from_iso(name, "a date", value, date) if isinstance(value, str) else value
+    if isinstance(day, datetime) or not isinstance(day, date):
+        raise TriggerTypeError(f"{name} must be a date, got: {quote(value)}")
+    return day
+
+
+def check_order(name: str, start: date, end: date | None) -> None:
+    """Raise if there is an end and it is earlier than the start; both are dates, or aware datetimes."""
+    if end is not None and end < start:
+        raise TriggerDefinitionError(
+            f"end_{name} must not be earlier than start_{name} ({start.isoformat()}), got: {end.isoformat()}"
+        )

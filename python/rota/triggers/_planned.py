@@ -1,0 +1,255 @@
+"""What the built-in triggers share: a definition that compiles once into a plan, and a cursor."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from copy import deepcopy
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from rota import _backend
+from rota.abc._trigger import Trigger
+from rota.model._exceptions import MaxIterationsReached
+from rota.triggers._definition import TriggerDefinitionError, quote, to_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, tzinfo
+
+    from typing_extensions import Self
+
+    from rota._core import Cursor, Plan
+    from rota.model._enums import CoalescePolicy
+
+__all__ = ["PlannedTrigger", "definition"]
+
+#: The decorator of the classes of triggers: equal, hashed and shown by their definitions, which do not change.
+definition = attrs.define(
+    kw_only=True, eq=True, unsafe_hash=True, repr=False, on_setattr=attrs.setters.frozen, getstate_setstate=False
+)
+
+_STATE_VERSION = 1
+_BEFORE_ALL = -(1 << 62)
+_UNLIMITED = (1 << 63) - 1
+_CHUNK = 1024
+
+
+class PlannedTrigger(Trigger):
+    """A trigger whose fire times are computed by a plan.
+
+    A subclass of a built-in trigger that overrides `next()` is a trigger like any other: its plan does not know all
+    of its fire times, so whatever is more than one step is made of steps.
+    """
+
+    __slots__ = ("_cursor", "_plan", "_position", "_step")
+
+    _cursor: Cursor
+    _plan: Plan
+    #: Where the cursor will be made, until it is.
+    _position: object
+    _step: Callable[[], datetime | None]
+    #: The initializer of the built-in class, which a subclass may override with another signature.
+    _define: Callable[..., None]
+    _overridden: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._overridden = cls.next is not PlannedTrigger.next
+
+    def __getattr__(self, name: str) -> Any:
+        # Called where a slot is empty: what a trigger is made of is made when it is used for the first time.
+        value = self._make(name)
+        setattr(self, name, value)
+        return value
+
+    def _make(self, name: str) -> object:
+        """Return what belongs into the empty slot `name`."""
+        match name:
+            case "_step":
+                return self._make_step()
+            case "_cursor":
+                return self._plan.cursor(self._position)  # type: ignore[arg-type]  # it is checked there
+            case "_plan":
+                return self._build(_backend.core_for(self._timezones()))
+            case "_position":
+                return None
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @abstractmethod
+    def _timezones(self) -> list[tzinfo]:
+        """Return the time zones that the plan needs."""
+
+    @abstractmethod
+    def _build(self, core: _backend.Core) -> Plan:
+        """Compile the definition for `core`."""
+
+    def _make_step(self) -> Callable[[], datetime | None]:
+        """Return what `next()` calls."""
+        return self._cursor.next
+
+    def next(self) -> datetime | None:
+        """Move to the next fire time and return it, aware; None if there is none left."""
+        try:
+            return self._step()
+        except _backend.iteration_limits() as error:
+            raise MaxIterationsReached(str(error)) from error
+
+    @property
+    def stateful(self) -> bool:
+        """Whether the state of this trigger is more than its `cursor`, so that a store must write it back whole."""
+        return self._overridden
+
+    @property
+    def cursor(self) -> object:
+        """The position as JSON-able data; None before the first fire time, and always if the trigger is stateful."""
+        return None if self.stateful else self._state()
+
+    def _state(self) -> object:
+        try:
+            return _made_cursor(self, type(self)).state
+        except AttributeError:
+            return self._position
+
+    def at(self, cursor: object) -> Self:
+        """Return a trigger of the same definition at a position that `cursor` told; None is the beginning.
+
+        They share the plan. Raise ValueError if the position does not fit.
+        """
+        if self.stateful:
+            return super().at(cursor)
+        if cursor is None:
+            return self._clone()
+        made = self._plan.cursor(cursor)  # type: ignore[arg-type]  # it is checked there
+        clone = self._clone()
+        clone._cursor = made
+        return clone
+
+    def copy(self) -> Self:
+        """Return a trigger at the same position that moves independently of this one. They share the plan."""
+        state = self._state()
+        plan = None if state is None else self._plan
+        clone = self._clone()
+        if plan is not None:
+            clone._cursor = plan.cursor(state)  # type: ignore[arg-type]  # it came from there
+        return clone
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self.copy()
+
+    def next_n(self, n: int) -> list[datetime]:
+        """Move over the next `n` fire times and return them, fewer if there are no more."""
+        if self.stateful:
+            return super().next_n(n)
+        return _limited(self._cursor.next_n, n)
+
+    def preview(self, n: int) -> list[datetime]:
+        """Return the next `n` fire times without moving."""
+        return self.copy().next_n(n)
+
+    def remaining(self, until: datetime, *, limit: int | None = None) -> int:
+        """Return the number of fire times that are left up to `until`, inclusive; at most `limit`. Do not move."""
+        if self.stateful or until.utcoffset() is None:
+            return super().remaining(until, limit=limit)
+        most, last, state = _UNLIMITED if limit is None else limit, to_micros(until), self._state()
+        if state is None or isinstance(state, int):
+            return _limited(self._plan.count, _BEFORE_ALL if state is None else state, last, most)
+        cursor, count = self._plan.cursor(state), 0  # type: ignore[arg-type]  # it came from there
+        while count < most:
+            found = _limited(cursor.next_micros, min(_CHUNK, most - count))
+            passed = sum(1 for at in memoryview(found) if at <= last)
+            count += passed
+            if passed < _CHUNK:
+                break
+        return count
+
+    def due(
+        self, pending: datetime, now: datetime, policy: CoalescePolicy, limit: int
+    ) -> tuple[list[datetime], datetime | None]:
+        """Return the fire times from `pending`, the last answer, up to `now` that `policy` keeps, and the next one.
+
+        `all` keeps the first `limit` of them. The next one is the first later than `now`, or the first that was left
+        out; None if there is none. The trigger is left on it. What the policy does not keep costs nothing.
+        """
+        if self.stateful:
+            return super().due(pending, now, policy, limit)
+        return _limited(self._cursor.due, pending, now, policy.value, limit)
+
+    def __getstate__(self) -> dict[str, object]:
+        state = {"version": _STATE_VERSION, **self._fields()}
+        position = self._state()
+        if position is not None:
+            state["cursor"] = position
+        if extra := getattr(self, "__dict__", None):
+            state["attributes"] = extra
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        fields = dict(state)
+        version = fields.pop("version", None)
+        if version != _STATE_VERSION:
+            raise TriggerDefinitionError(f"version of a stored trigger must be {_STATE_VERSION}, got: {quote(version)}")
+        position, attributes = fields.pop("cursor", None), fields.pop("attributes", None)
+        self._define(**fields)
+        if position is not None:
+            self._position = position
+        if attributes:
+            self.__dict__.update(attributes)
+
+    def __repr__(self) -> str:
+        shown = (
+            _show(value) if field.name == "triggers" else f"{field.name}={_show(value)}"
+            for field in attrs.fields(type(self))
+            if (value := getattr(self, field.name)) != field.default
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _fields(self) -> dict[str, object]:
+        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+
+    def _clone(self) -> Self:
+        """Return a trigger of the same definition at its beginning, which shares the plan if there is one."""
+        clone = object.__new__(type(self))
+        for name, value in self._fields().items():
+            object.__setattr__(clone, name, value)
+        try:
+            clone._plan = _made_plan(self, type(self))
+        except AttributeError:
+            pass
+        if extra := getattr(self, "__dict__", None):
+            clone.__dict__.update(deepcopy(extra))
+        return clone
+
+
+# The slots themselves: they tell whether there is something in them, and make nothing.
+_made_cursor = PlannedTrigger.__dict__["_cursor"].__get__
+_made_plan = PlannedTrigger.__dict__["_plan"].__get__
+
+
+_Result = TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
+
+
+def _limited(
+    call: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs
+) -> _Result:
+    try:
+        return call(*args, **kwargs)
+    except _backend.iteration_limits() as error:
+        raise MaxIterationsReached(str(error)) from error
+
+
+def _show(value: object) -> str:
+    match value:
+        case ZoneInfo(key=str(key)):
+            return repr(key)
+        case date():  # and datetime
+            return repr(value.isoformat())
+        case tuple():
+            return f"[{', '.join(map(repr, value))}]"
+    return repr(value)
