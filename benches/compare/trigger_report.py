@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benches.compare.targets import Target, nanoseconds, table, target_table
-from benches.compare.workers.cases import MISSED, PATTERNS, ZONES
+from benches.compare.workers.cases import MISSED, NEW, PATTERNS, ZONES
 
 if TYPE_CHECKING:
     from benches.compare.triggers import Timings
@@ -29,9 +29,9 @@ def report(timings: Timings) -> list[str]:
         "",
         "Construction from a crontab expression, and construction with the first fire time (rota compiles then):",
         "",
-        *_table(timings, "construct", PATTERNS),
+        *_table(timings, "construct", [*PATTERNS, NEW]),
         "",
-        *_table(timings, "construct and first", PATTERNS),
+        *_table(timings, "construct and first", [*PATTERNS, NEW]),
         "",
         "What only rota offers:",
         "",
@@ -66,7 +66,7 @@ def targets(timings: Timings) -> list[Target]:
         return {case: row[RUST] / per for case, row in rows.items() if RUST in row}
 
     ns = "{:.0f} ns"
-    compiled = times(RUST, APS4, "construct and first", PATTERNS)
+    compiled = times(RUST, APS4, "construct and first", [*PATTERNS, NEW])
     return [
         Target(
             "reference: `next()` against APScheduler 4", 3, times(REFERENCE, APS4, "next", PATTERNS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import count
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,8 +16,11 @@ PATTERNS = {
     "leap day": ("0 0 29 2 *", 15),
     "third friday": ("0 12 * * 5#3", 150),
 }
+#: a subject whose expression is another one each time, so that nobody has it in a cache
+NEW = "never seen before"
+_numbers = count()
 ZONES = ("UTC", "Europe/Berlin")
-START = datetime(2026, 1, 1)  # noqa: DTZ001 - `Case.start` gives it the zone of the case
+STARTS = {zone: datetime(2026, 1, 1, tzinfo=ZoneInfo(zone)) for zone in ZONES}
 #: what the coalescing cases missed, in seconds, of a trigger that fires every second
 MISSED = {"a minute": 60, "a day": 86_400, "a year": 31_536_000}
 
@@ -43,12 +47,15 @@ class Case(NamedTuple):
     @property
     def expression(self) -> str:
         """Return the crontab expression of the pattern."""
+        if self.subject == NEW:
+            number = next(_numbers)
+            return f"{number % 60} {number // 60 % 24} {number // 1440 % 28 + 1} * *"
         return PATTERNS[self.subject][0]
 
     @property
     def start(self) -> datetime:
         """Return the aware start time."""
-        return START.replace(tzinfo=ZoneInfo(self.zone))
+        return STARTS[self.zone]
 
 
 def _cases() -> list[Case]:
@@ -61,6 +68,8 @@ def _cases() -> list[Case]:
                 Case("construct and first", pattern, zone, 1),
             ]
         cases += [
+            Case("construct", NEW, zone, 1),
+            Case("construct and first", NEW, zone, 1),
             Case("next", "interval", zone),
             Case("next", "calendar interval", zone, 150),
             Case("next", "and", zone, 20),

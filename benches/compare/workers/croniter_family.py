@@ -23,17 +23,17 @@ BOUND = "bound" in sys.argv
 
 def make(case: Case) -> Callable[[], Any] | str:
     """Return the call to be timed."""
-    expression, start = case.expression, case.start
+    start = case.start
     if case.kind == "next" and BOUND:
-        return croniter(expression, start, ret_type=datetime).get_next
+        return croniter(case.expression, start, ret_type=datetime).get_next
     if case.kind == "next":
-        return partial(croniter(expression, start).get_next, datetime)
+        return partial(croniter(case.expression, start).get_next, datetime)
     if BOUND:
         return "as without"
     if case.kind == "construct":
-        return lambda: croniter(expression, start)
+        return lambda: croniter(case.expression, start)
     if case.kind == "construct and first":
-        return lambda: croniter(expression, start).get_next(datetime)
+        return lambda: croniter(case.expression, start).get_next(datetime)
     return "not offered"
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cases import PATTERNS, Case
+from cases import NEW, PATTERNS, Case
 from cronsim import CronSim
 from serve import serve, version
 
 
 def make(case: Case) -> Callable[[], Any] | str:
     """Return the call to be timed."""
-    if case.subject not in PATTERNS:
+    if case.subject not in (*PATTERNS, NEW):
         return "not offered"
-    expression, start = case.expression, case.start
+    start = case.start
     if case.kind == "next":
-        return CronSim(expression, start).__next__
+        return CronSim(case.expression, start).__next__
     if case.kind == "construct":
-        return lambda: CronSim(expression, start)
+        return lambda: CronSim(case.expression, start)
     if case.kind == "construct and first":
-        return lambda: next(CronSim(expression, start))
+        return lambda: next(CronSim(case.expression, start))
     return "not offered"
 
 
