@@ -152,6 +152,21 @@ TRY_WHEEL = echo "--- $$wheel on $$python"; \
 dist: wheels ## the wheels and the source distribution, in dist/
 	$(UV) build --quiet --sdist --out-dir dist
 
+# --- benchmarks ---------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: .venv/.package ## time rota alone, on both backends
+	.venv/bin/pytest benches/python --benchmark-only
+	$(if $(CARGO),cargo bench,$(NO_CARGO))
+
+.PHONY: bench-compare
+bench-compare: .venv/.package ## time rota against its peers; writes the tables of benches/README.md
+	.venv/bin/python -m benches.compare triggers imports memory
+
+.PHONY: bench-stores
+bench-stores: .venv/.package ## time the stores against peers and raw databases; writes their tables
+	.venv/bin/python -m benches.compare stores
+
 # --- the rest -----------------------------------------------------------------------------------------------------
 
 .PHONY: help
