@@ -48,6 +48,11 @@ PYTHON = $(or $(shell python3 -c 'import sys, venv, ensurepip; print(sys.executa
 .PHONY: setup
 setup: .venv/.package ## set up .venv with everything that the targets below need
 
+.PHONY: build
+build: ## compile the extension into the sources again
+	rm -f .venv/.package
+	$(MAKE) .venv/.package
+
 # --- running ------------------------------------------------------------------------------------------------------
 
 LIVE_SECONDS := 10

@@ -7,7 +7,9 @@ from tests.packaging.conftest import ROOT
 
 
 def declared_in(file: str) -> list[str]:
-    return re.findall(r'^version = "(.+)"$', (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(
+        r'^version = "(.+)"$', (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
+    )
 
 
 def test_package_and_crate_declare_the_version_that_runs() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from packaging.metadata import Metadata
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+import rota
 from tests.packaging.conftest import ROOT, Environment
 
 
@@ -24,7 +25,7 @@ def is_extension(name: str) -> bool:
 
 
 def test_wheel_without_cargo_fits_every_machine(pure_wheel: Path) -> None:
-    assert pure_wheel.name == "f"rota-{rota.__version__}-py3-none-any.whl"
+    assert pure_wheel.name == f"rota-{rota.__version__}-py3-none-any.whl"
 
 
 def test_wheel_without_cargo_holds_the_whole_package(pure_wheel: Path) -> None:
