@@ -12,10 +12,10 @@ import platform
 import re
 from pathlib import Path
 
-from benches.compare import imports, memory, trigger_report, triggers
+from benches.compare import imports, memory, stores, trigger_report, triggers
 
 README = Path(__file__).parents[1] / "README.md"
-SECTIONS = ("triggers", "imports", "memory")
+SECTIONS = ("triggers", "imports", "memory", "stores")
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"section must be one of {', '.join(SECTIONS)}, got: {', '.join(unknown)}")
-    for section in options.sections or SECTIONS:
+    for section in options.sections or SECTIONS[:3]:
         lines = [_machine(), "", *run(section, options.quick)]
         text = "\n".join(lines)
         print(f"\n{text}\n", flush=True)
@@ -42,7 +42,9 @@ def run(section: str, quick: bool) -> list[str]:
         return trigger_report.report(triggers.measure(*((3, 5) if quick else (9, 15))))
     if section == "imports":
         return imports.report(imports.measure(5 if quick else 21))
-    return memory.report(memory.measure(1 if quick else 3))
+    if section == "memory":
+        return memory.report(memory.measure(1 if quick else 3))
+    return stores.report(stores.measure(1 if quick else 3))
 
 
 def _machine() -> str:

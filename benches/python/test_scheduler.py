@@ -31,7 +31,7 @@ def test_queued_jobs(benchmark: BenchmarkFixture, limit: int | None) -> None:
 
         async with AsyncScheduler() as scheduler:
             await scheduler.configure_task("job", func=job, max_running_jobs=limit)
-            await scheduler.add_jobs(["job"] * COUNT)
+            await scheduler.add_jobs([{"func_or_task_id": "job"}] * COUNT)
             await scheduler.start_in_background()
             await asyncio.wait_for(finished.wait(), 60)
         return done

@@ -7,14 +7,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from cases import MISSED, Case
-from rota.triggers.calendarinterval import CalendarIntervalTrigger
-from rota.triggers.combining import AndTrigger, OrTrigger
-from rota.triggers.cron import CronTrigger
-from rota.triggers.interval import IntervalTrigger
 from serve import serve
 
 import rota
 from rota import CoalescePolicy
+from rota.triggers.calendarinterval import CalendarIntervalTrigger
+from rota.triggers.combining import AndTrigger, OrTrigger
+from rota.triggers.cron import CronTrigger
+from rota.triggers.interval import IntervalTrigger
 
 #: how many fire times one call of the bulk forms is asked for; their figures are per fire time
 BULK = 1000
@@ -50,12 +50,19 @@ def trigger(case: Case) -> Any:
 
 
 def latest(case: Case) -> Callable[[], Any]:
-    """Return a call that asks a trigger of every second for the last fire time that was missed."""
+    """Return a call that asks a trigger of every second for the last of the fire times missed since the call before."""
     every_second = CronTrigger(second="*", start_time=case.start, timezone=case.zone)
     pending = every_second.next()
-    now = case.start + timedelta(seconds=MISSED[case.subject], microseconds=1)
     due, policy = every_second.due, CoalescePolicy.latest
-    return lambda: due(pending, now, policy, 1)
+    missed = timedelta(seconds=MISSED[case.subject])
+    moments = iter([case.start + missed * number for number in range(1, case.calls + 2)])
+
+    def step() -> Any:
+        nonlocal pending
+        kept, pending = due(pending, next(moments), policy, 1)
+        return kept
+
+    return step
 
 
 def make(case: Case) -> Callable[[], Any] | str:
