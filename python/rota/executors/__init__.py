@@ -1,0 +1,1 @@
+"""Where jobs run: on the event loop, in threads, in processes."""

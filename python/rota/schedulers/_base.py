@@ -1,0 +1,69 @@
+"""What all operations of a scheduler need: its settings, its services, and whether these have been started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from rota.model import JobExecutorLookupError, TaskAdded, TaskRemoved, TaskUpdated
+from rota.schedulers._results import ResultDesk
+from rota.schedulers._settings import Settings
+from rota.schedulers._tasks import TaskRegistry
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from rota.model import Event
+
+__all__ = ["SchedulerBase"]
+
+
+@define(eq=False, slots=False)
+class SchedulerBase(Settings):
+    """A scheduler as an interface to its data store."""
+
+    _exit_stack: AsyncExitStack | None = field(init=False, default=None)
+    _tasks: TaskRegistry = field(init=False)
+    _desk: ResultDesk = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._tasks = TaskRegistry(
+            self.data_store,
+            self.task_defaults,
+            self.job_executors,
+            self.task_modules,
+            self.new_id,
+        )
+        self._desk = ResultDesk(self.data_store, self.event_broker, self.clock)
+
+    async def _start_services(self, exit_stack: AsyncExitStack) -> None:
+        await self.event_broker.start(exit_stack, self.logger, self.clock)
+        await self.data_store.start(exit_stack, self.event_broker, self.logger, self.clock)
+        for executor in self.job_executors.values():
+            await executor.start(exit_stack, self.clock)
+        exit_stack.callback(
+            self.event_broker.subscribe(
+                self._task_changed, {TaskAdded, TaskUpdated, TaskRemoved}
+            ).unsubscribe
+        )
+
+    def _task_changed(self, event: Event) -> None:
+        assert isinstance(event, TaskAdded | TaskUpdated | TaskRemoved), "subscribed to no others"
+        self._tasks.forget(event.task_id)
+
+    def _require_services(self) -> None:
+        if self._exit_stack is None:
+            raise RuntimeError(
+                "the scheduler has not been initialized; use it as a context manager: "
+                "`async with AsyncScheduler(...) as scheduler:`"
+            )
+
+    def _check_executor(self, name: str) -> None:
+        """Refuse an unknown executor if no other process could know it; else only warn."""
+        if name in self.job_executors:
+            return
+        error = JobExecutorLookupError(name, self.job_executors)
+        if not self.data_store.persistent:
+            raise error
+        self.logger.warning("%s; schedulers that run the jobs must have it", error)

@@ -1,0 +1,142 @@
+"""The decision what a due schedule gives rise to. Pure: it reads no clock, waits for nothing and stores nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from rota.model import CoalescePolicy, Job, Schedule, ScheduleResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from random import Random
+    from uuid import UUID
+
+__all__ = ["MAX_ERROR_TEXT", "firing"]
+
+MAX_ERROR_TEXT = 1_000  #: characters of an error that is stored with a schedule
+_MICROSECOND = timedelta(microseconds=1)
+_NO_JITTER = timedelta(0)
+
+
+def firing(
+    schedule: Schedule, now: datetime, random: Random, new_id: Callable[[], UUID], limit: int
+) -> ScheduleResult:
+    """Decide which jobs a claimed schedule gives at `now`, and when it is due next.
+
+    A trigger that raises, or returns what is no fire time, gives a result with an error and without jobs.
+
+    :param now: the time by the data store's clock (UTC)
+    :param limit: the number of jobs, at most; under `CoalescePolicy.all` the schedule is still due after that many
+    """
+    try:
+        times, following = _fire_times(schedule, now, limit)
+        if schedule.trigger.stateful:
+            _check(schedule, times, following)
+        jobs = _jobs(schedule, times, following, now, random, new_id)
+    except BaseException as exc:  # noqa: BLE001 - the trigger may be the user's and raise anything
+        return ScheduleResult(
+            schedule_id=schedule.id,
+            task_id=schedule.task_id,
+            trigger=schedule.trigger,
+            last_fire_time=schedule.last_fire_time,
+            next_fire_time=schedule.next_fire_time,
+            token=schedule.token,
+            error=_describe(exc),
+        )
+    return ScheduleResult(
+        schedule_id=schedule.id,
+        task_id=schedule.task_id,
+        trigger=schedule.trigger,
+        last_fire_time=times[-1] if times else schedule.last_fire_time,
+        next_fire_time=following,
+        token=schedule.token,
+        jobs=jobs,
+    )
+
+
+def _fire_times(
+    schedule: Schedule, now: datetime, limit: int
+) -> tuple[Sequence[datetime], datetime | None]:
+    """Return the fire times that become jobs, and the one that is next."""
+    pending = schedule.next_fire_time
+    if pending is None or pending > now:
+        return (), pending
+    if schedule.coalesce is CoalescePolicy.all and schedule.catch_up_window is not None:
+        too_late = now - schedule.catch_up_window - _MICROSECOND
+        if pending <= too_late:
+            _, pending = schedule.trigger.due(pending, too_late, CoalescePolicy.latest, 1)
+            if pending is None or pending > now:
+                return (), pending
+    return schedule.trigger.due(pending, now, schedule.coalesce, limit)
+
+
+def _check(schedule: Schedule, times: Sequence[datetime], following: datetime | None) -> None:
+    """Make sure that a user's trigger has returned times, and that they go forward."""
+    previous: datetime | None = None
+    moments: Sequence[object] = (*times, following)
+    for moment in moments:
+        if moment is None:
+            continue
+        if not isinstance(moment, datetime) or moment.tzinfo is None:
+            raise TypeError(f"a trigger must return aware datetimes or None, got: {moment!r}")
+        # Within one zone Python compares wall clock readings, which repeat when clocks are set back.
+        instant = moment.astimezone(timezone.utc)
+        if previous is not None and instant <= previous:
+            raise ValueError(f"a trigger must go forward, got: {moment} after {previous}")
+        previous = instant
+
+
+def _jobs(
+    schedule: Schedule,
+    times: Sequence[datetime],
+    following: datetime | None,
+    now: datetime,
+    random: Random,
+    new_id: Callable[[], UUID],
+) -> list[Job]:
+    grace = schedule.misfire_grace_time
+    jobs = []
+    for index, time in enumerate(times):
+        scheduled, jitter = time, _NO_JITTER
+        if schedule.max_jitter:
+            after = times[index + 1] if index + 1 < len(times) else following
+            jitter = _jitter(time, after, schedule.max_jitter, random)
+        if jitter:
+            scheduled = time.astimezone(timezone.utc) + jitter
+        jobs.append(
+            Job(
+                id=new_id(),
+                task_id=schedule.task_id,
+                args=schedule.args,
+                kwargs=schedule.kwargs,
+                schedule_id=schedule.id,
+                scheduled_fire_time=scheduled,
+                jitter=jitter,
+                executor=schedule.job_executor,
+                start_deadline=scheduled.astimezone(timezone.utc) + grace
+                if grace is not None
+                else None,
+                result_expiration_time=schedule.job_result_expiration_time,
+                metadata=schedule.metadata,
+                priority=schedule.priority,
+                not_before=scheduled if jitter else None,
+                created_at=now,
+            )
+        )
+    return jobs
+
+
+def _jitter(time: datetime, after: datetime | None, most: timedelta, random: Random) -> timedelta:
+    """Draw from zero to less than `most`, without reaching the next fire time, so that jobs stay in order."""
+    if after is not None:
+        most = min(most, after.astimezone(timezone.utc) - time.astimezone(timezone.utc))
+    return timedelta(microseconds=random.randrange(max(most // _MICROSECOND, 1)))
+
+
+def _describe(exc: BaseException) -> str:
+    try:
+        text = f"{type(exc).__qualname__}: {exc}"
+    except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
+        text = f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
+    return text[:MAX_ERROR_TEXT]

@@ -1,0 +1,323 @@
+"""Moves jobs from the data store to the workers, and their results back, in groups."""
+
+from __future__ import annotations
+
+from collections import deque
+from logging import DEBUG
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from rota.model import JobAdded, JobLeaseLost, JobOutcome, JobRelease, SerializationError
+from rota.schedulers._alarm import Alarm
+from rota.schedulers._claim import Claim, Verdict
+from rota.schedulers._job_outcome import ended, handed_back, stopped
+from rota.schedulers._job_run import JobRunner
+from rota.schedulers._store_time import StoreTime
+from rota.schedulers._wakeup import WakeUp
+from rota.schedulers._workers import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from anyio.abc import TaskGroup
+
+    from rota.model import Job
+    from rota.schedulers._node import Node
+    from rota.schedulers._workers import Worker
+
+__all__ = ["JobLoop"]
+
+FRUITLESS_PAUSE_SECONDS = 0.01
+LONGEST_FRUITLESS_PAUSE_SECONDS = 1.0
+CANCELLATION_SECONDS = 2.0  #: how long cancelled jobs may take to end when the scheduler stops
+RECORDING_SECONDS = 5.0  #: how long the last results may take to be recorded
+
+
+class JobLoop:
+    """Claims jobs, has them run by workers, and records how they ended.
+
+    Whichever worker has nothing to run goes to the data store for all: it first records what has ended, then
+    claims as many jobs as there is room for. So there is at most one exchange at a time, and while it lasts the
+    results for the next one gather.
+
+    :param claims: where the jobs that it holds are noted, for the lease keeper to see
+    :param limit: how many jobs are held at once, at most
+    :param reap: ends the jobs of workers that are gone
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        group: TaskGroup,
+        claims: dict[UUID, Claim],
+        limit: int,
+        reap: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._node = node
+        self._store = node.data_store
+        self._clock = node.clock
+        self._logger = node.logger
+        self._limit = limit
+        self._lease_seconds = node.lease_duration.total_seconds()
+        self._polling_seconds = node.polling_interval.total_seconds()
+        self._time = StoreTime()
+        self._runner = JobRunner(node, self._time, self._finish)
+        self._reap = reap
+        self._workers = WorkerPool(node, group, limit + 1, self._work)  # one for the data store
+        self._outage = node.outage("claiming and recording jobs")
+        self._claims = claims
+        self._ready: deque[Claim] = deque()
+        self._finished: list[JobRelease] = []
+        self._lost: list[Claim] = []
+        self._running = 0
+        self._hungry = True  # the data store may have jobs for us
+        self._when_unknown = True  # when they will have some is not known yet
+        self._exchanging = False
+        self._closing = False
+        self._fruitless = 0
+        self._alarm = Alarm(node.clock)
+        self._progress = Alarm(node.clock)
+        self._look_at = 0.0  # by the monotonic clock
+        self._patience_ends = 0.0
+        self._wakeup = WakeUp(node.event_broker, (JobAdded,), self.look)
+
+    async def run(self) -> None:
+        """Have the data store asked when its time has come, until cancelled."""
+        while True:
+            await self._alarm.sleep(max(self._look_at - self._clock.monotonic(), 0))
+            if self._clock.monotonic() >= self._look_at:
+                self._look_at = self._clock.monotonic() + self._polling_seconds
+                self.look()
+
+    def look(self) -> None:
+        """Have the data store asked for jobs soon."""
+        self._hungry = True
+        self._workers.summon()
+
+    async def stop(self, patience_seconds: float) -> None:
+        """Start no more jobs, wait for those that run, cancel them when patience ends, record what became of all."""
+        self._closing = True
+        for claim in self._ready:
+            self._finished.append(handed_back(claim.job))
+        self._ready.clear()
+        self._workers.summon()
+        self._patience_ends = self._clock.monotonic() + patience_seconds
+        while self._running and (left := self._patience_ends - self._clock.monotonic()) > 0:
+            await self._progress.sleep(left)
+        for claim in self._claims.values():
+            if claim.scope is not None:
+                claim.cancel(Verdict.stopped)
+        await self._wait_until(lambda: not self._running, CANCELLATION_SECONDS)
+        self._abandon()
+        await self._wait_until(lambda: not self._claims, RECORDING_SECONDS)
+        self._workers.close()
+        self._wakeup.disarm()
+        if self._claims:
+            self._logger.error(
+                "%d jobs could not be recorded; their leases will run out", len(self._claims)
+            )
+
+    def hurry(self) -> None:
+        """Have `stop` wait no longer for running jobs."""
+        self._patience_ends = self._clock.monotonic()
+        self._progress.ring()
+
+    async def _wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
+        end = self._clock.monotonic() + seconds
+        while not condition() and (left := end - self._clock.monotonic()) > 0:
+            await self._progress.sleep(left)
+
+    def _abandon(self) -> None:
+        """Record what still runs although it was cancelled; how it ends will not be recorded."""
+        for claim in self._claims.values():
+            if claim.scope is not None:
+                self._logger.error(
+                    "job %s of task %r goes on although it was cancelled",
+                    claim.job.id,
+                    claim.job.task_id,
+                )
+                claim.verdict = Verdict.lost
+                runnable = self._node.tasks.cached(claim.job.task_id)
+                task = None if runnable is None else runnable.task
+                now = self._time.at(self._clock.monotonic())
+                self._finished.append(stopped(claim.job, task, now, claim.started_at))
+        self._workers.summon()
+
+    # what the workers do
+
+    async def _work(self, worker: Worker) -> bool:
+        if self._ready:
+            claim = self._ready.popleft()
+            if self._ready or self._hungry or self._when_unknown:
+                self._workers.summon()  # this worker may be busy for long
+            self._running += 1
+            await self._runner.run(claim, worker)
+            return True
+        if self._exchanging or not self._anything_to_exchange():
+            return False
+        await self._exchange()
+        return True
+
+    def _anything_to_exchange(self) -> bool:
+        if self._finished or self._lost:
+            return True
+        if self._closing or len(self._claims) >= self._limit:
+            return False
+        return self._hungry or self._when_unknown
+
+    def _finish(self, claim: Claim, release: JobRelease | None) -> None:
+        self._running -= 1
+        if release is not None:
+            self._finished.append(release)
+        elif self._claims.pop(claim.job.id, None) is not None:
+            self._lost.append(claim)
+        if self._closing:
+            self._progress.ring()
+
+    async def _exchange(self) -> None:
+        self._exchanging = True
+        try:
+            await self._release()
+            if not self._closing:
+                await self._claim()
+            if self._when_unknown and not (self._closing or self._hungry or self._ready):
+                await self._find_out_when()
+        except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
+            self._hungry = True
+            await self._outage.wait(exc)
+        else:
+            self._outage.over()
+        finally:
+            self._exchanging = False
+            if self._closing:
+                self._progress.ring()
+
+    async def _release(self) -> None:
+        """Record what has ended."""
+        lost, self._lost = self._lost, []
+        for claim in lost:
+            await self._publish_loss(claim)
+        if not self._finished:
+            return
+        releases, self._finished = self._finished, []
+        try:
+            refused = await self._release_all(releases)
+        except BaseException:
+            self._finished = releases + self._finished
+            raise
+        self._hungry = True  # there is room, and perhaps a task below its limit
+        for release in releases:
+            claim = self._claims.pop(release.job.id)
+            if release.job.id in refused:
+                await self._publish_loss(claim)
+
+    async def _release_all(self, releases: list[JobRelease]) -> set[UUID]:
+        try:
+            return await self._store.release_jobs(self._node.id, releases)
+        except SerializationError as exc:
+            if len(releases) == 1:
+                return await self._store.release_jobs(
+                    self._node.id, [_unserializable(releases[0], exc)]
+                )
+            refused: set[UUID] = set()
+            for release in releases:
+                refused |= await self._release_all([release])
+            return refused
+
+    async def _claim(self) -> None:
+        """Claim as many jobs as there is room for."""
+        room = self._limit - len(self._claims)
+        if room <= 0 or not self._hungry:
+            return
+        self._hungry = False
+        asked = self._clock.monotonic()
+        acquired = await self._store.acquire_jobs(
+            self._node.id, self._node.lease_duration, room, self._node.accept
+        )
+        self._time.set(acquired.at, self._clock.monotonic())
+        deadline = asked + self._lease_seconds
+        for job in acquired.items:
+            claim = self._claims[job.id] = Claim(job, deadline)
+            if job.start_deadline is not None and acquired.at > job.start_deadline:
+                self._finished.append(ended(job, JobOutcome.missed_start_deadline, acquired.at))
+            else:
+                self._ready.append(claim)
+        if acquired.items:
+            self._fruitless = 0
+            if self._logger.isEnabledFor(DEBUG):
+                self._explain(acquired.items, acquired.at, room)
+        if len(acquired.items) == room:
+            self._hungry = True
+        else:
+            self._when_unknown = True
+
+    async def _find_out_when(self) -> None:
+        """See that the data store is asked again: on a new job, when one is due, or after the polling interval."""
+        self._wakeup.arm()
+        self._when_unknown = False
+        delay = await self._store.time_to_next_job(self._node.accept)
+        if delay is None:
+            seconds = self._polling_seconds
+        elif delay.total_seconds() > 0:
+            seconds = min(delay.total_seconds(), self._polling_seconds)
+        elif self._fruitless == 0:
+            self._fruitless += 1
+            self._hungry = True  # something was added just now
+            return
+        else:  # it may be held by a worker that is gone
+            await self._reap()
+            seconds = min(
+                FRUITLESS_PAUSE_SECONDS * 2 ** min(self._fruitless, 30),
+                LONGEST_FRUITLESS_PAUSE_SECONDS,
+            )
+            self._fruitless += 1
+        self._logger.debug("no more jobs to claim; asking again in %.3f s at the latest", seconds)
+        look_at = self._clock.monotonic() + seconds
+        earlier = look_at < self._look_at
+        self._look_at = look_at
+        if earlier:
+            self._alarm.ring()
+
+    def _explain(self, jobs: Sequence[Job], at: datetime, room: int) -> None:
+        self._logger.debug("claimed %d jobs (room for %d) at %s", len(jobs), room, at)
+        for job in jobs:
+            late = "not scheduled"
+            if job.scheduled_fire_time is not None:
+                late = f"{(at - job.scheduled_fire_time).total_seconds():.3f} s late"
+            self._logger.debug(
+                "claimed job %s of task %r, schedule %r, attempt %d, %s",
+                job.id,
+                job.task_id,
+                job.schedule_id,
+                job.attempt,
+                late,
+            )
+
+    async def _publish_loss(self, claim: Claim) -> None:
+        job = claim.job
+        self._logger.warning(
+            "the lease on job %s of task %r was lost; nothing is recorded", job.id, job.task_id
+        )
+        await self._node.event_broker.publish_local(
+            JobLeaseLost(
+                timestamp=self._time.at(self._clock.monotonic()),
+                job_id=job.id,
+                scheduler_id=self._node.id,
+                task_id=job.task_id,
+                schedule_id=job.schedule_id,
+            )
+        )
+
+
+def _unserializable(release: JobRelease, exc: SerializationError) -> JobRelease:
+    """Say that a job failed because what it returned or raised cannot be stored."""
+    result = release.result
+    assert result is not None, "handing a job back stores nothing"
+    error = SerializationError(str(exc))
+    return JobRelease(
+        job=release.job,
+        result=evolve(result, outcome=JobOutcome.error, exception=error, return_value=None),
+    )

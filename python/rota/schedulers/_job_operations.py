@@ -1,0 +1,145 @@
+"""What can be asked of a scheduler about jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from rota.model import unset
+from rota.schedulers._base import SchedulerBase
+from rota.schedulers._claim import Verdict
+from rota.schedulers._requests import new_job
+from rota.schedulers._results import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from rota.model import Job, JobResult, Task, UnsetValue
+    from rota.schedulers._requests import JobRequest
+
+__all__ = ["JobOperations"]
+
+RUN_JOB_RETENTION = timedelta(
+    minutes=15
+)  #: how long `run_job` has the result kept, which it fetches at once
+
+
+class JobOperations(SchedulerBase):
+    """Jobs: requests to run a task once."""
+
+    async def add_job(
+        self,
+        func_or_task_id: Task | str | Callable[..., Any],
+        *,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        job_executor: str | UnsetValue = unset,
+        metadata: Mapping[str, Any] | UnsetValue = unset,
+        result_expiration_time: timedelta | float = 0,
+        priority: int = 0,
+        run_at: datetime | None = None,
+    ) -> UUID:
+        """Have a task run once, by whichever scheduler takes the job. Return the id of the job.
+
+        :param func_or_task_id: a callable, or the id of a task
+        :param args: positional arguments of the callable
+        :param kwargs: keyword arguments of the callable
+        :param job_executor: the name of the executor; by default the task's
+        :param metadata: JSON-compatible values, added to the task's
+        :param result_expiration_time: how long the result is kept; zero for not at all
+        :param priority: of jobs that are due, those with the higher number are run first
+        :param run_at: when it is to run, at the earliest (aware); by default at once
+        :raises TaskLookupError: if there is no task by that id
+        :raises CallableLookupError: if a persistent data store could not find the callable again
+        :raises JobExecutorLookupError: if nobody can have an executor by that name
+        """
+        request: JobRequest = {
+            "func_or_task_id": func_or_task_id,
+            "args": args,
+            "kwargs": kwargs,
+            "job_executor": job_executor,
+            "metadata": metadata,
+            "result_expiration_time": result_expiration_time,
+            "priority": priority,
+            "run_at": run_at,
+        }
+        ids = await self.add_jobs([request])
+        return ids[0]
+
+    async def add_jobs(self, jobs: Iterable[JobRequest]) -> list[UUID]:
+        """Add many jobs, all or none: each a mapping with the arguments of `add_job`. Return their ids."""
+        self._require_services()
+        now = self.clock.now()
+        added = []
+        for request in jobs:
+            task = await self._tasks.ensure(request["func_or_task_id"])
+            job = new_job(task, request, now, self.new_id)
+            self._check_executor(job.executor)
+            added.append(job)
+        await self.data_store.add_jobs(added)
+        return [job.id for job in added]
+
+    async def run_job(
+        self,
+        func_or_task_id: Task | str | Callable[..., Any],
+        *,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        job_executor: str | UnsetValue = unset,
+        metadata: Mapping[str, Any] | UnsetValue = unset,
+        priority: int = 0,
+    ) -> Any:
+        """Add a job, wait until it has ended, and return what it returned. What it raised is raised here.
+
+        See `add_job` for the arguments.
+
+        :raises JobCancelled: if it was cancelled
+        :raises JobAbandoned: if the worker that ran it disappeared
+        :raises JobDeadlineMissed: if it was not started in time
+        """
+        job_id = await self.add_job(
+            func_or_task_id,
+            args=args,
+            kwargs=kwargs,
+            job_executor=job_executor,
+            metadata=metadata,
+            priority=priority,
+            result_expiration_time=RUN_JOB_RETENTION,
+        )
+        result = await self.get_job_result(job_id)
+        assert result is not None, "the result is kept for longer than it takes to fetch it"
+        return value_of(result)
+
+    async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
+        """Return the unfinished jobs with these ids that exist (`None`: all), ordered by time of creation."""
+        self._require_services()
+        return await self.data_store.get_jobs(ids)
+
+    async def get_job_result(self, job_id: UUID, *, wait: bool = True) -> JobResult | None:
+        """Return how a job ended.
+
+        :param wait: whether to wait until it has ended
+        :return: the result; `None` if the job ended while it was waited for and its result was not kept
+        :raises JobResultNotReady: if it has not ended and `wait` is false
+        :raises JobLookupError: if there is neither such a job nor its result
+        """
+        self._require_services()
+        return await self._desk.result_of(
+            job_id, wait=wait, polling_seconds=self.polling_interval.total_seconds()
+        )
+
+    async def cancel_job(self, job_id: UUID) -> bool:
+        """Cancel a job wherever it waits or runs; return whether it had not ended already.
+
+        A job in a thread cannot be stopped: it is left behind, and recorded as cancelled. Another scheduler
+        notices with its next renewal of leases, which is three times in `lease_duration`.
+        """
+        self._require_services()
+        cancelled = await self.data_store.cancel_jobs({job_id})
+        self._give_up(cancelled, Verdict.cancelled)
+        return bool(cancelled)
+
+    def _give_up(self, job_ids: Collection[UUID], verdict: Verdict) -> None:
+        """Cancel those of the jobs that this scheduler runs itself."""

@@ -1,0 +1,93 @@
+"""What is recorded of a job that has ended, one way or another. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from traceback import format_exception
+from typing import TYPE_CHECKING, Any
+
+from rota.model import AbandonedPolicy, Job, JobOutcome, JobRelease, JobResult, RetryPolicy
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from random import Random
+
+    from rota.model import Task
+
+__all__ = ["ended", "failed", "handed_back", "retry_pause", "stopped", "traceback_text"]
+
+MAX_TRACEBACK_TEXT = 4_096  #: characters of a traceback that are logged
+
+
+def ended(
+    job: Job,
+    outcome: JobOutcome,
+    finished_at: datetime,
+    *,
+    started_at: datetime | None = None,
+    exception: BaseException | None = None,
+    return_value: Any = None,
+) -> JobRelease:
+    """Say that a job has ended for good."""
+    result = JobResult(
+        job_id=job.id,
+        outcome=outcome,
+        started_at=started_at,
+        finished_at=finished_at,
+        expires_at=finished_at + job.result_expiration_time,
+        exception=exception,
+        return_value=return_value,
+        attempt=job.attempt,
+    )
+    return JobRelease(job=job, result=result)
+
+
+def failed(
+    job: Job,
+    task: Task | None,
+    exception: BaseException,
+    finished_at: datetime,
+    started_at: datetime | None,
+    random: Random,
+) -> JobRelease:
+    """Say that a job raised, and whether it is to be tried again."""
+    result = JobResult.from_job(
+        job,
+        JobOutcome.error,
+        started_at=started_at,
+        finished_at=finished_at,
+        exception=exception,
+    )
+    pause = None if task is None else retry_pause(task.retry, job.attempt, random)
+    return JobRelease(job=job, result=result, run_again_after=pause)
+
+
+def retry_pause(policy: RetryPolicy, attempt: int, random: Random) -> timedelta | None:
+    """Return how long to wait before the attempt after `attempt`; `None` if there is none."""
+    if attempt >= policy.max_attempts:
+        return None
+    growth = 2.0 ** min(attempt - 1, 60)
+    seconds = min(policy.first_delay.total_seconds() * growth, policy.max_delay.total_seconds())
+    return timedelta(seconds=seconds * random.uniform(0.5, 1))
+
+
+def handed_back(job: Job, after: timedelta | None = None) -> JobRelease:
+    """Say that a job has not been run, and that any worker may run it (after a pause)."""
+    return JobRelease(job=job, run_again_after=after)
+
+
+def stopped(
+    job: Job, task: Task | None, finished_at: datetime, started_at: datetime | None
+) -> JobRelease:
+    """Say what becomes of a job that was cut short by the stop: what its task says of abandoned ones."""
+    if task is not None and task.abandoned is AbandonedPolicy.run_again:
+        return handed_back(job)
+    return ended(job, JobOutcome.cancelled, finished_at, started_at=started_at)
+
+
+def traceback_text(exc: BaseException) -> str:
+    """Return the end of the traceback, for the log."""
+    try:
+        return "".join(format_exception(type(exc), exc, exc.__traceback__))[-MAX_TRACEBACK_TEXT:]
+    except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
+        return f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"

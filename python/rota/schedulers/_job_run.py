@@ -1,0 +1,152 @@
+"""Runs one claimed job, and says how it ended."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from anyio import get_cancelled_exc_class, move_on_after
+
+from rota.model import JobExecutorLookupError, JobOutcome, JobTimedOut, RotaError
+from rota.schedulers._claim import Verdict
+from rota.schedulers._context import job_variable
+from rota.schedulers._job_outcome import ended, failed, handed_back, stopped, traceback_text
+from rota.schedulers._workers import being_cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rota.abc import JobExecutor
+    from rota.model import Job, JobRelease, Task
+    from rota.schedulers._claim import Claim
+    from rota.schedulers._node import Node
+    from rota.schedulers._store_time import StoreTime
+    from rota.schedulers._tasks import Runnable
+    from rota.schedulers._workers import Worker
+
+__all__ = ["JobRunner"]
+
+NOT_NOW_PAUSE = timedelta(seconds=1)
+
+
+class _NotNow(Exception):  # noqa: N818 - not an error of the job
+    """The data store could not be asked for the task."""
+
+
+class JobRunner:
+    """Runs claimed jobs. Nothing that a job raises passes through.
+
+    :param finish: told how a job ended; `None` if nothing may be recorded because the lease is lost
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        store_time: StoreTime,
+        finish: Callable[[Claim, JobRelease | None], None],
+    ) -> None:
+        self._executors = node.executors
+        self._tasks = node.tasks
+        self._clock = node.clock
+        self._random = node.random
+        self._logger = node.logger
+        self._time = store_time
+        self._finish = finish
+
+    async def run(self, claim: Claim, worker: Worker) -> None:
+        """Run a job in the calling worker, and report how it ended."""
+        job = claim.job
+        now = self._clock.monotonic()
+        if now >= claim.deadline:
+            claim.verdict = Verdict.lost
+        if claim.verdict is not None:
+            self._finish(claim, self._by_verdict(claim, claim.verdict, None))
+            return
+        claim.started_at = self._time.at(now)
+        claim.scope = worker.scope
+        task: Task | None = None
+        try:
+            runnable = self._tasks.cached(job.task_id) or await self._look_up(job)
+            task = runnable.task
+            value = await self._call(runnable, self._executor(job), job, worker)
+        except BaseException as exc:
+            interrupted = isinstance(exc, get_cancelled_exc_class())
+            if interrupted and not worker.scope.cancel_called and being_cancelled():
+                raise  # the scheduler itself is torn down
+            release = self._failed(claim, task, exc)
+        else:
+            release = self._succeeded(claim, task, value)
+        claim.scope = None
+        if worker.scope.cancel_called:
+            worker.retired = True
+        self._finish(claim, release)
+
+    async def _call(
+        self, runnable: Runnable, executor: JobExecutor, job: Job, worker: Worker
+    ) -> Any:
+        token = job_variable.set(job)
+        before = copy_context()
+        try:
+            if runnable.task.timeout is not None:
+                return await _within(runnable.task.timeout, executor, runnable, job)
+            return await executor.run_job(runnable.func, job)
+        finally:
+            if copy_context() != before:
+                worker.retired = True  # the next job must not see the context variables of this one
+            job_variable.reset(token)
+
+    async def _look_up(self, job: Job) -> Runnable:
+        try:
+            return await self._tasks.runnable(job.task_id)
+        except RotaError:
+            raise
+        except Exception as exc:
+            raise _NotNow from exc
+
+    def _executor(self, job: Job) -> JobExecutor:
+        executor = self._executors.get(job.executor)
+        if executor is None:
+            raise JobExecutorLookupError(job.executor, self._executors)
+        return executor
+
+    def _succeeded(self, claim: Claim, task: Task | None, value: Any) -> JobRelease | None:
+        if claim.verdict is Verdict.lost:
+            return self._by_verdict(claim, claim.verdict, task)
+        return ended(
+            claim.job,
+            JobOutcome.success,
+            self._time.at(self._clock.monotonic()),
+            started_at=claim.started_at,
+            return_value=value,
+        )
+
+    def _failed(self, claim: Claim, task: Task | None, exc: BaseException) -> JobRelease | None:
+        job = claim.job
+        if claim.verdict is not None:
+            return self._by_verdict(claim, claim.verdict, task)
+        if isinstance(exc, _NotNow):
+            self._logger.warning("job %s is handed back: %r", job.id, exc.__cause__)
+            return handed_back(job, NOT_NOW_PAUSE)
+        self._logger.error("job %s of task %r failed: %s", job.id, job.task_id, traceback_text(exc))
+        now = self._time.at(self._clock.monotonic())
+        return failed(job, task, exc, now, claim.started_at, self._random)
+
+    def _by_verdict(self, claim: Claim, verdict: Verdict, task: Task | None) -> JobRelease | None:
+        now = self._time.at(self._clock.monotonic())
+        self._logger.info(
+            "job %s of task %r was given up: %s", claim.job.id, claim.job.task_id, verdict.value
+        )
+        if verdict is Verdict.lost:
+            return None
+        if verdict is Verdict.stopped:
+            return stopped(claim.job, task, now, claim.started_at)
+        return ended(claim.job, JobOutcome.cancelled, now, started_at=claim.started_at)
+
+
+async def _within(timeout: timedelta, executor: JobExecutor, runnable: Runnable, job: Job) -> Any:
+    with move_on_after(timeout.total_seconds()) as scope:
+        value = await executor.run_job(runnable.func, job)
+    if scope.cancelled_caught:
+        raise JobTimedOut(f"job {job.id} ran longer than {timeout}")
+    return value

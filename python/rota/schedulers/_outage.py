@@ -1,0 +1,50 @@
+"""What a loop does while the data store fails: say so once, wait, try again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logging import Logger
+    from random import Random
+
+    from rota.abc import Clock
+
+__all__ = ["Outage"]
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 10.0
+
+
+class Outage:
+    """The failures in a row of what one loop asks of the data store.
+
+    :param doing: what fails, for the log: "claiming jobs"
+    """
+
+    def __init__(self, doing: str, logger: Logger, clock: Clock, random: Random) -> None:
+        self._doing = doing
+        self._logger = logger
+        self._clock = clock
+        self._random = random
+        self._failures = 0
+
+    def noted(self, exc: Exception) -> float:
+        """Note one more failure; return how many seconds to wait before the next attempt."""
+        if not self._failures:
+            self._logger.error("%s failed; trying again until it works", self._doing, exc_info=exc)
+        pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 30), LONGEST_PAUSE_SECONDS)
+        self._failures += 1
+        return pause * self._random.uniform(0.5, 1)
+
+    async def wait(self, exc: Exception) -> None:
+        """Note one more failure, and wait before the next attempt."""
+        await self._clock.sleep(self.noted(exc))
+
+    def over(self) -> None:
+        """Note that it works."""
+        if self._failures:
+            self._logger.info(
+                "%s works again after %d failed attempts", self._doing, self._failures
+            )
+            self._failures = 0

@@ -1,0 +1,108 @@
+"""What is asked for, with everything that was left open filled in from the task. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from rota.model import CoalescePolicy, Job, Schedule, Task, unset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from typing_extensions import Required
+
+    from rota.abc import Trigger
+    from rota.model import UnsetValue
+
+__all__ = ["JobRequest", "ScheduleRequest", "new_job", "new_schedule"]
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class ScheduleRequest(TypedDict, total=False):
+    """The arguments of `add_schedule`, for adding many at once."""
+
+    func_or_task_id: Required[Callable[..., Any] | str | Task]
+    trigger: Required[Trigger]
+    id: str | None
+    args: Iterable[Any] | None
+    kwargs: Mapping[str, Any] | None
+    paused: bool
+    coalesce: CoalescePolicy | str
+    job_executor: str | UnsetValue
+    misfire_grace_time: timedelta | float | UnsetValue | None
+    metadata: Mapping[str, Any] | UnsetValue
+    max_jitter: timedelta | float | None
+    job_result_expiration_time: timedelta | float
+    max_instances: int | UnsetValue | None
+    priority: int
+    catch_up_window: timedelta | float | None
+
+
+class JobRequest(TypedDict, total=False):
+    """The arguments of `add_job`, for adding many at once."""
+
+    func_or_task_id: Required[Callable[..., Any] | str | Task]
+    args: Iterable[Any] | None
+    kwargs: Mapping[str, Any] | None
+    job_executor: str | UnsetValue
+    metadata: Mapping[str, Any] | UnsetValue
+    result_expiration_time: timedelta | float
+    priority: int
+    run_at: datetime | None
+
+
+def new_schedule(task: Task, request: ScheduleRequest, new_id: Callable[[], UUID]) -> Schedule:
+    """Return the schedule of `task` that was asked for, due at its trigger's next fire time."""
+    trigger = request["trigger"].copy()  # the caller may use his for other schedules, too
+    misfire_grace_time = request.get("misfire_grace_time", unset)
+    return Schedule(
+        id=request.get("id") or str(new_id()),
+        task_id=task.id,
+        trigger=trigger,
+        args=request.get("args") or (),
+        kwargs=request.get("kwargs") or _NOTHING,
+        paused=request.get("paused", False),
+        coalesce=request.get("coalesce", CoalescePolicy.latest),
+        misfire_grace_time=(
+            task.misfire_grace_time if misfire_grace_time is unset else misfire_grace_time
+        ),
+        max_jitter=request.get("max_jitter"),
+        job_executor=request.get("job_executor") or task.job_executor,
+        job_result_expiration_time=request.get("job_result_expiration_time", 0),
+        metadata=_merged(task.metadata, request.get("metadata", unset)),
+        priority=request.get("priority", 0),
+        catch_up_window=request.get("catch_up_window"),
+        next_fire_time=trigger.next(),
+    )
+
+
+def new_job(task: Task, request: JobRequest, now: datetime, new_id: Callable[[], UUID]) -> Job:
+    """Return the job of `task` that was asked for."""
+    run_at = request.get("run_at")
+    grace = task.misfire_grace_time
+    return Job(
+        id=new_id(),
+        task_id=task.id,
+        args=request.get("args") or (),
+        kwargs=request.get("kwargs") or _NOTHING,
+        executor=request.get("job_executor") or task.job_executor,
+        metadata=_merged(task.metadata, request.get("metadata", unset)),
+        result_expiration_time=request.get("result_expiration_time", 0),
+        priority=request.get("priority", 0),
+        scheduled_fire_time=run_at,
+        not_before=run_at,
+        start_deadline=None if run_at is None or grace is None else run_at + grace,
+        created_at=now,
+    )
+
+
+def _merged(
+    inherited: Mapping[str, Any], given: Mapping[str, Any] | UnsetValue
+) -> Mapping[str, Any]:
+    if not given:
+        return inherited
+    return {**inherited, **given}

@@ -1,0 +1,141 @@
+"""Moves due schedules from the data store through the firing decision and back, in groups."""
+
+from __future__ import annotations
+
+from logging import DEBUG
+from typing import TYPE_CHECKING
+
+from anyio import lowlevel
+
+from rota.model import CoalescePolicy, ScheduleAdded, ScheduleUpdated
+from rota.schedulers._alarm import Alarm
+from rota.schedulers._firing import firing
+from rota.schedulers._wakeup import WakeUp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rota.model import Schedule, ScheduleResult
+    from rota.schedulers._node import Node
+
+__all__ = ["ScheduleLoop"]
+
+SCHEDULES_PER_PASS = 250
+FIRE_TIMES_PER_PASS = 1_000  #: of one schedule under CoalescePolicy.all
+COUNTED_FOR_LOG = 1_000
+FRUITLESS_PAUSE_SECONDS = 0.01
+LONGEST_FRUITLESS_PAUSE_SECONDS = 1.0
+
+
+class ScheduleLoop:
+    """Claims due schedules, decides, and releases them together with the jobs that they give."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._store = node.data_store
+        self._logger = node.logger
+        self._polling_seconds = node.polling_interval.total_seconds()
+        self._outage = node.outage("processing schedules")
+        self._alarm = Alarm(node.clock)
+        self._wakeup = WakeUp(node.event_broker, (ScheduleAdded, ScheduleUpdated), self._alarm.ring)
+        self._fruitless = 0
+        self._closing = False
+
+    async def run(self) -> None:
+        """Process schedules until `close` is called."""
+        while not self._closing:
+            try:
+                if not await self._process():
+                    seconds, reason = await self._how_long()
+                    self._logger.debug("no schedule is due; sleeping %.3f s: %s", seconds, reason)
+                    await self._alarm.sleep(seconds)
+                self._outage.over()
+            except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
+                await self._outage.wait(exc)
+
+    def close(self) -> None:
+        """Have `run` return after the schedules that it processes now."""
+        self._closing = True
+        self._alarm.ring()
+        self._wakeup.disarm()
+
+    async def _process(self) -> bool:
+        """Process one group of due schedules; tell whether there may be more."""
+        acquired = await self._store.acquire_schedules(
+            self._node.id, self._node.lease_duration, SCHEDULES_PER_PASS
+        )
+        if not acquired.items:
+            return False
+        self._fruitless = 0
+        self._logger.debug("claimed %d schedules at %s", len(acquired.items), acquired.at)
+        results = self._decide(acquired.items, acquired.at)
+        refused = await self._store.release_schedules(self._node.id, results)
+        if refused:
+            self._logger.debug(
+                "schedules that were changed or removed while they were processed: %s",
+                sorted(refused),
+            )
+        await lowlevel.checkpoint()
+        return len(acquired.items) == SCHEDULES_PER_PASS
+
+    async def _how_long(self) -> tuple[float, str]:
+        """Return for how many seconds nothing is to be done, and why so long."""
+        self._wakeup.arm()  # before asking, so that nothing is missed in between
+        delay = await self._store.time_to_next_schedule()
+        if delay is None:
+            return self._polling_seconds, "nothing is scheduled"
+        seconds = delay.total_seconds()
+        if seconds > self._polling_seconds:
+            return self._polling_seconds, f"polling interval; the next one is due in {delay}"
+        if seconds > 0:
+            return seconds, "then the next one is due"
+        self._fruitless += 1
+        if self._fruitless == 1:
+            return 0, "one has become due just now"
+        pause = FRUITLESS_PAUSE_SECONDS * 2 ** min(self._fruitless, 30)
+        return min(pause, LONGEST_FRUITLESS_PAUSE_SECONDS), "what is due cannot be claimed"
+
+    def _decide(self, schedules: Sequence[Schedule], now: datetime) -> list[ScheduleResult]:
+        random, new_id = self._node.random, self._node.new_id
+        explain = self._logger.isEnabledFor(DEBUG)
+        results = []
+        for schedule in schedules:
+            due = _count_due(schedule, now) if explain else 0
+            result = firing(schedule, now, random, new_id, FIRE_TIMES_PER_PASS)
+            if result.error is not None:
+                self._logger.error(
+                    "schedule %r is set aside, its trigger failed: %s", schedule.id, result.error
+                )
+            elif explain:
+                self._explain(schedule, result, due)
+            results.append(result)
+        return results
+
+    def _explain(self, schedule: Schedule, result: ScheduleResult, due: int) -> None:
+        jobs = len(result.jobs)
+        counted = f"{due}" if due < COUNTED_FOR_LOG else f"{due} or more"
+        if schedule.coalesce is CoalescePolicy.all:
+            treatment = "one job each"
+            if schedule.catch_up_window is not None:
+                treatment += f", none older than {schedule.catch_up_window}"
+        else:
+            treatment = f"coalesced into the {schedule.coalesce.name} one"
+        self._logger.debug(
+            "schedule %r fired: %s due from %s, %s: %d jobs, the last for %s; next fire time: %s",
+            schedule.id,
+            counted,
+            schedule.next_fire_time,
+            treatment if due > 1 else "one job",
+            jobs,
+            result.last_fire_time,
+            result.next_fire_time,
+        )
+
+
+def _count_due(schedule: Schedule, now: datetime) -> int:
+    """Count the fire times up to `now`, for the log."""
+    try:
+        return 1 + schedule.trigger.remaining(now, limit=COUNTED_FOR_LOG - 1)
+    except Exception:  # noqa: BLE001 - the decision will say what is wrong with the trigger
+        return 0

@@ -1,0 +1,66 @@
+"""What has to be done now and then: ending the jobs of lost workers, and removing what is no longer kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rota.schedulers._claim import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from datetime import timedelta
+    from uuid import UUID
+
+    from rota.schedulers._leases import LeaseKeeper
+    from rota.schedulers._node import Node
+
+__all__ = ["Upkeep"]
+
+
+class Upkeep:
+    """Reaps once a lease, cleans up once every `cleanup_interval` (`None`: never)."""
+
+    def __init__(
+        self,
+        node: Node,
+        keeper: LeaseKeeper,
+        give_up: Callable[[Collection[UUID], Verdict], object],
+        cleanup_interval: timedelta | None,
+    ) -> None:
+        self._node = node
+        self._keeper = keeper
+        self._give_up = give_up
+        self._cleanup_interval = cleanup_interval
+        self._outage = node.outage("ending jobs of lost workers and cleaning up")
+
+    async def run(self) -> None:
+        """Do what is due, until cancelled."""
+        clock = self._node.clock
+        cleaned = clock.monotonic()
+        while True:
+            await clock.sleep(self._node.lease_duration.total_seconds())
+            try:
+                self._node.tasks.forget_all()  # other processes may have changed them
+                await self.reap()
+                interval = self._cleanup_interval
+                if interval and clock.monotonic() - cleaned >= interval.total_seconds():
+                    cleaned = clock.monotonic()
+                    await self.clean_up()
+                self._outage.over()
+            except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
+                await self._outage.wait(exc)
+
+    async def reap(self) -> None:
+        """End the jobs of workers that are gone.
+
+        Our own leases are renewed first: after a jump of the wall clock, or a sleep of the machine, they look expired.
+        """
+        lost, cancelled = await self._keeper.renew(self._node.data_store)
+        self._give_up(lost, Verdict.lost)
+        self._give_up(cancelled, Verdict.cancelled)
+        await self._node.data_store.reap_jobs()
+
+    async def clean_up(self) -> None:
+        """Remove results that are no longer kept, and tasks that nobody can use any more."""
+        await self._node.data_store.cleanup()
+        await self._node.tasks.remove_unused()

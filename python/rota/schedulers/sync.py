@@ -1,0 +1,204 @@
+"""The synchronous scheduler: an asynchronous one in a thread of its own, each of its methods with a blocking twin."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import threading
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from rota.schedulers._portal import PortalThread
+from rota.schedulers._signals import unclaimed_signals
+from rota.schedulers.async_ import AsyncScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, MutableMapping
+    from datetime import timedelta
+    from logging import Logger
+
+    from typing_extensions import Self
+
+    from rota.abc import Clock, DataStore, EventBroker, JobExecutor, Subscription
+    from rota.model import Event, RunState, SchedulerRole, TaskDefaults
+
+__all__ = ["Scheduler"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+E = TypeVar("E", bound="Event")
+
+CLOSE_SECONDS = 15.0  #: how long, beyond the shutdown timeout, the end of the thread is waited for
+
+
+def _blocking(
+    method: Callable[Concatenate[AsyncScheduler, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[Scheduler, P], R]:
+    """Return the blocking twin of a method of `AsyncScheduler`."""
+
+    @wraps(method)
+    def call(self: Scheduler, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._open().call(method, self._async, *args, **kwargs)
+
+    return call
+
+
+def _constructed_like(
+    twin: Callable[P, AsyncScheduler],
+) -> Callable[
+    [Callable[[Scheduler, AsyncScheduler], None]], Callable[Concatenate[Scheduler, P], None]
+]:
+    """Give a constructor the arguments of `AsyncScheduler`."""
+
+    def decorate(
+        init: Callable[[Scheduler, AsyncScheduler], None],
+    ) -> Callable[Concatenate[Scheduler, P], None]:
+        @wraps(AsyncScheduler.__init__)
+        def construct(self: Scheduler, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            init(self, twin(*args, **kwargs))
+
+        return construct
+
+    return decorate
+
+
+class _Same:
+    """An attribute that is the asynchronous scheduler's, read-only."""
+
+    def __set_name__(self, owner: type[Scheduler], name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Scheduler | None, owner: type[Scheduler]) -> Any:
+        return self if instance is None else getattr(instance._async, self._name)
+
+
+def _same() -> Any:
+    return _Same()
+
+
+class Scheduler:
+    """Runs tasks on schedules and from a queue, for programs that do not use an event loop.
+
+    It takes the arguments of `AsyncScheduler` (see `Settings`), and every method does what the method of the same name
+    does there, blocking until it is done. Best used as a context manager; without one, its services are started when
+    they are first needed, and stopped at the end of the process.
+    """
+
+    data_store: DataStore = _same()
+    event_broker: EventBroker = _same()
+    identity: str = _same()
+    role: SchedulerRole = _same()
+    task_defaults: TaskDefaults = _same()
+    max_concurrent_jobs: int = _same()
+    job_executors: MutableMapping[str, JobExecutor] = _same()
+    cleanup_interval: timedelta | None = _same()
+    lease_duration: timedelta = _same()
+    logger: Logger = _same()
+    clock: Clock = _same()
+    state: RunState = _same()
+
+    @_constructed_like(AsyncScheduler)
+    def __init__(self, scheduler: AsyncScheduler) -> None:
+        self._async = scheduler
+        self._async._facade = self
+        self._thread: PortalThread | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return repr(self._async).removeprefix("Async")
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    add_schedule = _blocking(AsyncScheduler.add_schedule)
+    add_schedules = _blocking(AsyncScheduler.add_schedules)
+    get_schedule = _blocking(AsyncScheduler.get_schedule)
+    get_schedules = _blocking(AsyncScheduler.get_schedules)
+    pause_schedule = _blocking(AsyncScheduler.pause_schedule)
+    unpause_schedule = _blocking(AsyncScheduler.unpause_schedule)
+    update_schedule = _blocking(AsyncScheduler.update_schedule)
+    remove_schedule = _blocking(AsyncScheduler.remove_schedule)
+    remove_schedules = _blocking(AsyncScheduler.remove_schedules)
+    add_job = _blocking(AsyncScheduler.add_job)
+    add_jobs = _blocking(AsyncScheduler.add_jobs)
+    run_job = _blocking(AsyncScheduler.run_job)
+    get_jobs = _blocking(AsyncScheduler.get_jobs)
+    get_job_result = _blocking(AsyncScheduler.get_job_result)
+    cancel_job = _blocking(AsyncScheduler.cancel_job)
+    configure_task = _blocking(AsyncScheduler.configure_task)
+    get_tasks = _blocking(AsyncScheduler.get_tasks)
+    cleanup = _blocking(AsyncScheduler.cleanup)
+    start_in_background = _blocking(AsyncScheduler.start_in_background)
+    wait_until_stopped = _blocking(AsyncScheduler.wait_until_stopped)
+    _run_until_stopped = _blocking(AsyncScheduler.run_until_stopped)
+
+    def run_until_stopped(self) -> None:
+        """Process schedules and jobs, as the role says, until `stop` is called.
+
+        In the main thread SIGTERM and SIGINT, where nothing else handles them, stop the scheduler in order; a second
+        one has it wait no longer for running jobs.
+        """
+        thread = self._open()
+        with self._stopping_on_signals(thread):
+            self._run_until_stopped()
+
+    def stop(self) -> None:
+        """Have the scheduler stop; this does not wait until it has. Does nothing if it is not running."""
+        thread = self._thread
+        if thread is not None:
+            thread.post(self._async._request_stop)
+
+    def subscribe(
+        self,
+        callback: Callable[[E], Any],
+        event_types: type[E] | Iterable[type[E]] | None = None,
+        *,
+        one_shot: bool = False,
+    ) -> Subscription:
+        """Have `callback` called, in a thread, with each event of the given types or their subclasses; `None` is all.
+
+        :param one_shot: unsubscribe after the first event
+        :return: something to unsubscribe with, also as a context manager
+        """
+        return self._async.subscribe(callback, event_types, one_shot=one_shot, is_async=False)
+
+    def get_next_event(self, event_types: type[E] | Iterable[type[E]]) -> E:
+        """Wait for the next event of the given types, and return it."""
+        return self._open().call(self._async.get_next_event, event_types)
+
+    def _open(self) -> PortalThread:
+        """Start the thread and the services, if that has not been done."""
+        with self._lock:
+            if self._thread is None:
+                options = self._async.clock.backend_options("asyncio")
+                self._thread = PortalThread(self._async, options)
+                atexit.register(self._close)
+            return self._thread
+
+    def _close(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        atexit.unregister(self._close)
+        if not thread.close(self._async.shutdown_timeout.total_seconds() + CLOSE_SECONDS):
+            self.logger.error(
+                "the scheduler's thread does not end: something blocks its event loop"
+            )
+
+    @contextmanager
+    def _stopping_on_signals(self, thread: PortalThread) -> Iterator[None]:
+        def react(_number: int, _frame: object) -> None:
+            thread.post(self._async._stop_or_hurry)
+
+        signals = {number: signal.signal(number, react) for number in unclaimed_signals()}
+        try:
+            yield
+        finally:
+            for number, handler in signals.items():
+                signal.signal(number, handler)
