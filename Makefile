@@ -161,7 +161,8 @@ dist: wheels ## the wheels and the source distribution, in dist/
 
 .PHONY: bench
 bench: .venv/.package ## time rota alone, on both backends
-	.venv/bin/pytest benches/python --benchmark-only
+	.venv/bin/pytest benches/python --benchmark-disable-gc --benchmark-max-time=0.2 --benchmark-min-rounds=3 \
+		--benchmark-columns=median,iqr,rounds --benchmark-sort=name
 	$(if $(CARGO),cargo bench,$(NO_CARGO))
 
 .PHONY: bench-compare
@@ -180,4 +181,4 @@ help: ## show this
 
 .PHONY: clean
 clean: ## delete everything that make has made
-	rm -rf .venv .venv-* .envs target dist site build
+	rm -rf .venv .venv-* benches/.envs target dist site build
