@@ -5,9 +5,10 @@ Only `rota._backend` imports it.
 
 from __future__ import annotations
 
+from rota._reference.cursor import Cursor, due_batch
 from rota._reference.error import IterationLimitReached
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
-from rota._reference.plan import Cursor, Plan, between_many, due_batch
+from rota._reference.plan import Plan, between_many
 from rota._reference.zone import Zone
 
 __all__ = [

@@ -9,7 +9,7 @@ from rota._reference.civil import (
     MAX_DAY,
     MIN_DAY,
     civil_from_days,
-    days_from_civil,
+    first_of_month,
     month_length,
 )
 from rota._reference.instant import DAY
@@ -27,7 +27,7 @@ _LAST_MONTH = 9999 * 12 + 11
 class CalendarIntervalSeries(SingleZoneSeries):
     """Dates that follow one another by months, then days; those whose time of day the zone skips do not fire."""
 
-    __slots__ = ("_days", "_end", "_months", "_recent", "_start", "_time_of_day")
+    __slots__ = ("_day_of_month", "_days", "_end", "_first_month", "_months", "_recent", "_start", "_time_of_day", "months_only")
 
     def __init__(
         self, zone: Zone, start_ordinal: int, end_ordinal: int | None, months: int, days: int, time_of_day_micros: int
@@ -36,7 +36,7 @@ class CalendarIntervalSeries(SingleZoneSeries):
             raise ValueError(f"months and days must not be negative, nor both be 0, got: {months}, {days}")
         if not 0 <= time_of_day_micros < DAY:
             raise ValueError(f"time of day must be less than a day, got: {time_of_day_micros} microseconds")
-        super().__init__(zone)
+        super().__init__(zone, None, None if months else days * DAY)
         self._start = start_ordinal + DAY_OF_ORDINAL_ZERO
         self._end = MAX_DAY if end_ordinal is None else min(MAX_DAY, end_ordinal + DAY_OF_ORDINAL_ZERO)
         if not MIN_DAY <= self._start <= MAX_DAY:
@@ -44,8 +44,15 @@ class CalendarIntervalSeries(SingleZoneSeries):
         self._months = months
         self._days = days
         self._time_of_day = time_of_day_micros
+        year, month, self._day_of_month = civil_from_days(self._start)
+        self._first_month = year * 12 + month - 1
         #: A date of the sequence from which a walk may begin.
         self._recent = self._start
+        #: The number of months between fire times that differ in nothing else, or None.
+        self.months_only = months if days == 0 else None
+        if end_ordinal is not None and (months == 0 or days == 0):
+            last = self.last_at_or_before(zone.last)
+            self.end = zone.first - 1 if last is None else last
 
     def first_after(self, after: int) -> int | None:
         zone = self.zone
@@ -95,16 +102,13 @@ class CalendarIntervalSeries(SingleZoneSeries):
 
     def _date_by_months(self, day: int, direction: int) -> int | None:
         """Return the date nearest to `day`, which is not before the start, in a sequence of months alone."""
-        year, month, day_of_month = civil_from_days(self._start)
-        first = year * 12 + month - 1
         year, month, _ = civil_from_days(day)
-        index = first + (year * 12 + month - 1 - first) // self._months * self._months
-        while first <= index <= _LAST_MONTH:
-            year, month = divmod(index, 12)
-            if day_of_month <= month_length(year, month + 1):
-                date = days_from_civil(year, month + 1, day_of_month)
-                if (date - day) * direction >= 0:
-                    return date
+        since = year * 12 + month - 1 - self._first_month
+        index = self._first_month + since // self._months * self._months
+        while self._first_month <= index <= _LAST_MONTH:
+            date = _date_in_month(index, self._day_of_month)
+            if date is not None and (date - day) * direction >= 0:
+                return date
             index += direction * self._months
         return None
 
@@ -123,9 +127,16 @@ class CalendarIntervalSeries(SingleZoneSeries):
         year, month, day_of_month = civil_from_days(date)
         index = year * 12 + month - 1 + self._months
         while index <= _LAST_MONTH:
-            year, month = divmod(index, 12)
-            if day_of_month <= month_length(year, month + 1):
-                date = days_from_civil(year, month + 1, day_of_month) + self._days
-                return date if date <= MAX_DAY else None
+            found = _date_in_month(index, day_of_month)
+            if found is not None:
+                return found + self._days if found + self._days <= MAX_DAY else None
             index += self._months
         return None
+
+
+def _date_in_month(index: int, day_of_month: int) -> int | None:
+    """Return a day of the month that is `index` months after January of the year 0, if the month has it."""
+    year, month = index // 12, index % 12 + 1
+    if day_of_month > 28 and day_of_month > month_length(year, month):
+        return None
+    return first_of_month(year, month) + day_of_month - 1

@@ -10,6 +10,7 @@ __all__ = [
     "MIN_DAY",
     "civil_from_days",
     "days_from_civil",
+    "first_of_month",
     "is_leap",
     "iso_week",
     "month_length",
@@ -49,6 +50,11 @@ def civil_from_days(day: int) -> tuple[int, int, int]:
     """Return the year, month and day of month of `day`, which is within `MIN_DAY`-`MAX_DAY`."""
     found = date.fromordinal(day - DAY_OF_ORDINAL_ZERO)
     return found.year, found.month, found.day
+
+
+def first_of_month(year: int, month: int) -> int:
+    """Return the days since 1970-01-01 of the first of a month of the years 1 to 9999."""
+    return date(year, month, 1).toordinal() + DAY_OF_ORDINAL_ZERO
 
 
 def weekday(day: int) -> int:

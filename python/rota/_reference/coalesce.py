@@ -33,7 +33,7 @@ def first_overdue(series: Series, state: State, now: int, limit: int) -> tuple[l
     """Return the first `limit` fire times after `state` that are `now` or earlier, and the one that follows them."""
     found: list[Fire] = []
     fire = series.advance(state)
-    while fire is not None and fire.at <= now and len(found) < limit:
+    while fire is not None and fire[0] <= now and len(found) < limit:
         found.append(fire)
-        fire = series.advance(fire.state)
+        fire = series.advance(fire[2])
     return found, fire

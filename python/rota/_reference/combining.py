@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rota._reference.error import IterationLimitReached
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
-from rota._reference.series import Fire, Series, SimpleSeries
+from rota._reference.series import Series, SimpleSeries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rota._reference.series import State
+    from rota._reference.series import Fire, State
     from rota._reference.zone import Zone
 
 __all__ = ["AllOfSeries", "MixedUnion", "SimpleUnion", "any_of"]
@@ -69,15 +69,15 @@ class MixedUnion(Series):
         fires = [child.advance(old, before) for child, old in zip(self._children, states, strict=True)]
         earliest = None
         for fire in fires:
-            if fire is not None and (earliest is None or fire.at < earliest.at):
+            if fire is not None and (earliest is None or fire[0] < earliest[0]):
                 earliest = fire
         if earliest is None:
             return None
-        at = earliest.at
+        at, zone, _ = earliest
         states = [
-            fire.state if fire is not None and fire.at == at else old for fire, old in zip(fires, states, strict=True)
+            fire[2] if fire is not None and fire[0] == at else old for fire, old in zip(fires, states, strict=True)
         ]
-        return Fire(at, earliest.zone, [at, states])
+        return at, zone, [at, states]
 
     def skip(self, state: State, target: int) -> State:
         old_states = self._states(state)
@@ -151,18 +151,18 @@ class AllOfSeries(Series):
             fires.append(fire)
         iterations = 0
         while True:
-            times = [fire.at for fire in fires]
+            times = [fire[0] for fire in fires]
             earliest, reach = min(times), max(times) - self._threshold
             if earliest >= before or reach >= before:
                 return None
             if earliest >= reach:
-                return Fire(earliest, fires[times.index(earliest)].zone, [fire.state for fire in fires])
+                return earliest, fires[times.index(earliest)][1], [fire[2] for fire in fires]
             if iterations == self._max_iterations:
                 raise IterationLimitReached(f"no common fire time within max_iterations, got: {iterations}")
             iterations += 1
             for index, at in enumerate(times):
                 if at < reach:
-                    fire = self._children[index].leap(fires[index].state, reach, end)
+                    fire = self._children[index].leap(fires[index][2], reach, end)
                     if fire is None:
                         return None
                     fires[index] = fire
@@ -170,7 +170,7 @@ class AllOfSeries(Series):
     def skip(self, state: State, target: int) -> State:
         position = self._renew(state, target)
         while (fire := self.advance(position, target)) is not None:
-            state = position = fire.state
+            state = position = fire[2]
         return state
 
     def last_of(self, state: State) -> int | None:

@@ -6,7 +6,7 @@ A *state* is a position in a series: None before its first fire time, else what 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
 
@@ -18,12 +18,8 @@ __all__ = ["Fire", "Series", "SimpleSeries", "SingleZoneSeries", "State"]
 State = Union[None, int, list["State"]]
 
 
-class Fire(NamedTuple):
-    """A fire time, the zone to stamp it with, and the state after it."""
-
-    at: int
-    zone: Zone
-    state: State
+#: A fire time, the zone to stamp it with, and the state after it.
+Fire: TypeAlias = "tuple[int, Zone, State]"
 
 
 class Series(ABC):
@@ -62,7 +58,7 @@ class Series(ABC):
     def first_after(self, after: int) -> int | None:
         """Return the first fire time of a series that starts later than `after`."""
         fire = self.advance(self.position(after))
-        return None if fire is None else fire.at
+        return None if fire is None else fire[0]
 
     def last_at_or_before(self, at: int) -> int | None:
         """Return the last fire time that is `at` or earlier."""
@@ -81,7 +77,7 @@ class SimpleSeries(Series):
     def advance(self, state: State, before: int = MAX_MICROS + 1) -> Fire | None:
         assert not isinstance(state, list)
         fire = self.fire_after(MIN_MICROS - 1 if state is None else state)
-        return None if fire is None or fire[0] >= before else Fire(*fire, fire[0])
+        return None if fire is None or fire[0] >= before else (*fire, fire[0])
 
     def leap(self, state: State, target: int, before: int = MAX_MICROS + 1) -> Fire | None:
         assert not isinstance(state, list)
@@ -126,14 +122,23 @@ class SimpleSeries(Series):
 class SingleZoneSeries(SimpleSeries):
     """A simple series whose fire times are all stamped with one zone."""
 
-    __slots__ = ("zone",)
+    __slots__ = ("end", "period", "zone")
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Zone, end: int | None, period: int | None = None) -> None:
         self.zone = zone
+        #: No fire time is later.
+        self.end = zone.last if end is None else min(end, zone.last)
+        #: How far apart fire times are within a span of constant offset, if they are equally far.
+        self.period = period
 
     def fire_after(self, after: int) -> tuple[int, Zone] | None:
         at = self.first_after(after)
         return None if at is None else (at, self.zone)
+
+    def advance(self, state: State, before: int = MAX_MICROS + 1) -> Fire | None:
+        assert not isinstance(state, list)
+        at = self.first_after(MIN_MICROS - 1 if state is None else state)
+        return None if at is None or at >= before else (at, self.zone, at)
 
     def zone_of(self, state: State) -> Zone:
         return self.zone

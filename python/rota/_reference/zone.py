@@ -31,7 +31,7 @@ _YEARS_BEYOND = 50
 class Span:
     """A period of constant offset, and the offsets of its neighbours (its own where it has none)."""
 
-    __slots__ = ("after", "before", "end", "fold_end", "offset", "start")
+    __slots__ = ("after", "before", "end", "fold_end", "fold_start", "offset", "start")
 
     def __init__(self, start: int, end: int, offset: int, before: int, after: int) -> None:
         self.start = start
@@ -41,12 +41,17 @@ class Span:
         self.after = after
         #: Until here the wall clock reads what it has read before: the second pass of an overlap.
         self.fold_end = min(end, start + before - offset) if before > offset else start
+        #: From here on it reads what it will read again: the first pass of an overlap.
+        self.fold_start = max(start, end - offset + after) if after < offset else end
 
 
 class Zone:
     """The spans of a time zone, and the `tzinfo` that its results are stamped with."""
 
     __slots__ = ("_base", "_locate", "_recent", "first", "last", "tzinfo")
+
+    #: Whether a datetime of any wall time carries `tzinfo` itself.
+    is_native = True
 
     def __init__(self, tzinfo: tzinfo, locate: Callable[[int], Span], offset_at_end: int) -> None:
         self.tzinfo = tzinfo
@@ -97,10 +102,12 @@ class Zone:
 
     def first_pass(self, wall: int) -> int | None:
         """Return the first instant at which the wall clock reads `wall`, or None if it never does."""
-        recent = self._recent
-        at = wall - recent.offset
-        if recent.fold_end <= at < recent.end:
-            return at
+        guess = wall - self._recent.offset
+        if MIN_MICROS <= guess <= MAX_MICROS:
+            span = self.span(guess)
+            at = wall - span.offset
+            if span.fold_end <= at < span.end:
+                return at
         at = max(MIN_MICROS, wall - MAX_OFFSET)
         while at <= MAX_MICROS and at <= wall + MAX_OFFSET:
             span = self.span(at)
@@ -114,6 +121,8 @@ class _ForeignZone(Zone):
     """A zone that knows no more than `utcoffset()` tells."""
 
     __slots__ = ()
+
+    is_native = False
 
     def __init__(self, tzinfo: tzinfo) -> None:
         self.tzinfo = tzinfo  # asked by the next line already

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rota._reference.civil import days_from_civil, iso_week, month_length, weekday
+from rota._reference.civil import first_of_month, is_leap, iso_week, month_length, weekday
 
 __all__ = ["CronFields", "DaySpec", "MonthMasks", "bits", "check_fields"]
 
 _SATURDAY, _SUNDAY = 5, 6
+#: The first of the month, and every seventh day after it.
+_EVERY_WEEK = 1 << 1 | 1 << 8 | 1 << 15 | 1 << 22 | 1 << 29
 
 
 class DaySpec(NamedTuple):
@@ -67,33 +69,47 @@ def _day_specs(fields: CronFields) -> tuple[tuple[str, DaySpec], tuple[str, DayS
     return ("day", fields.day), ("day_of_week", fields.day_of_week)
 
 
-class MonthMasks:
-    """The matching days of any month, computed once for each month that differs."""
+#: By year modulo 400: the first weekday and the length of a year, as one number.
+_YEAR_KINDS = bytes(weekday(first_of_month(year, 1)) * 2 + is_leap(year) for year in range(2000, 2400))
 
-    __slots__ = ("_either", "_masks", "_specs", "_weeks")
+
+class MonthMasks:
+    """The matching days of any month, computed once for each kind of month that is asked for."""
+
+    __slots__ = ("_either", "_month", "_months_of_years", "_months", "_specs", "_weeks")
 
     def __init__(self, fields: CronFields) -> None:
         self._specs = (fields.day, fields.day_of_week)
         self._either = fields.either
         self._weeks = fields.weeks
-        self._masks: dict[tuple[int, int], int] = {}
+        self._month = fields.month
+        self._months: dict[int, int] = {}
+        self._months_of_years: dict[int, int] = {}
 
-    def of(self, year: int, month: int) -> int:
-        """Return the matching days of a month: bits 1-31."""
-        first, length = weekday(days_from_civil(year, month, 1)), month_length(year, month)
-        # Without weeks a month is known by its first weekday and its length; with them by its place in 400 years.
-        key = (year % 400, month) if self._weeks else (first, length)
-        mask = self._masks.get(key)
+    def months(self, year: int) -> int:
+        """Return the months of `year` that have matching days: bits 1-12."""
+        # Without weeks a year is known by its first weekday and its length; with them by its place in 400 years.
+        kind = year % 400 if self._weeks else _YEAR_KINDS[year % 400]
+        months = self._months_of_years.get(kind)
+        if months is None:
+            candidates = (month for month in bits(self._month) if self.days(year, month, first_of_month(year, month)))
+            months = self._months_of_years[kind] = sum(1 << month for month in candidates)
+        return months
+
+    def days(self, year: int, month: int, first_day: int) -> int:
+        """Return the matching days of a month: bits 1-31. `first_day` is its first, in days since 1970-01-01."""
+        if not self._month >> month & 1:
+            return 0
+        first, length = weekday(first_day), month_length(year, month)
+        kind = (year % 400) * 12 + month if self._weeks else first * 4 + length
+        mask = self._months.get(kind)
         if mask is None:
-            mask = self._combine(first, length)
+            day, day_of_week = (_days_of(spec, first, length) for spec in self._specs)
+            mask = day | day_of_week if self._either else day & day_of_week
             if self._weeks:
                 mask &= self._days_in_weeks(year, month, length)
-            self._masks[key] = mask
+            self._months[kind] = mask
         return mask
-
-    def _combine(self, first: int, length: int) -> int:
-        day, day_of_week = (_days_of(spec, first, length) for spec in self._specs)
-        return day | day_of_week if self._either else day & day_of_week
 
     def _days_in_weeks(self, year: int, month: int, length: int) -> int:
         days = range(1, length + 1)
@@ -113,8 +129,7 @@ def _days_of(spec: DaySpec, first: int, length: int) -> int:
     for name in bits(spec.last_weekday):
         mask |= 1 << (length - (first + length - 1 - name) % 7)
     for name in bits(spec.weekdays):
-        for day in range(1 + (name - first) % 7, length + 1, 7):
-            mask |= 1 << day
+        mask |= _EVERY_WEEK << (name - first) % 7
     return mask & ((1 << length + 1) - 2)
 
 

@@ -8,18 +8,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rota._reference.civil import MAX_DAY, MIN_DAY, civil_from_days, days_from_civil, month_length
+from rota._reference.civil import MAX_DAY, MIN_DAY, civil_from_days, first_of_month, month_length
 from rota._reference.cron.field import MonthMasks, check_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rota._reference.cron.field import CronFields
 
 __all__ = ["WallSearch", "wall_search"]
 
 _DAY_SECONDS = 86_400
-_ALL_MONTHS = 0b1_1111_1111_1110
 #: The calendar repeats after this many years, so what they do not have never comes.
 _CYCLE_YEARS = 400
 _MIN_YEAR, _MAX_YEAR = 1, 9999
@@ -34,17 +31,16 @@ def wall_search(fields: CronFields) -> WallSearch:
 class WallSearch:
     """Finds the seconds at which the wall clock reads what the fields ask for."""
 
-    __slots__ = ("_earliest", "_hours", "_latest", "_masks", "_minutes", "_months", "_recent", "_seconds", "_years")
+    __slots__ = ("_earliest", "_hours", "_latest", "_masks", "_minutes", "_recent", "_seconds", "_years")
 
     def __init__(self, fields: CronFields) -> None:
         self._seconds = fields.second
         self._minutes = fields.minute
         self._hours = fields.hour
-        self._months = fields.month & _ALL_MONTHS
         self._years = -1 if fields.years is None else int.from_bytes(fields.years, "little")
         self._masks = MonthMasks(fields)
-        #: The month that was looked at last: its first day, the first day after, and its matching days.
-        self._recent = (0, 0, 0)
+        #: The month that was looked at last: its first day, the first day after, its matching days, its place.
+        self._recent = (0, 0, 0, 1970, 1)
         #: The first and the last matching second of a day that matches.
         self._earliest = self._latest = -1
         if self._seconds and self._minutes and self._hours:
@@ -58,9 +54,9 @@ class WallSearch:
             day, second_of_day = MIN_DAY, 0
         if day > MAX_DAY or self._earliest < 0:
             return None
-        first, end, mask = self._recent
+        first, end, mask, year, month = self._recent
         if not first <= day < end:
-            first, end, mask = self._month(day)
+            first, end, mask, year, month = self._month_of(day)
         days = mask >> (day - first + 1)
         if days & 1:
             second_of_day = self._time_from(second_of_day)
@@ -69,13 +65,8 @@ class WallSearch:
         days >>= 1
         if days:
             return (day + (days & -days).bit_length()) * _DAY_SECONDS + self._earliest
-        if end > MAX_DAY:
-            return None
-        for year, month in self._months_from(*civil_from_days(end)[:2]):
-            mask = self._masks.of(year, month)
-            if mask:
-                return (days_from_civil(year, month, 1) + _lowest(mask) - 1) * _DAY_SECONDS + self._earliest
-        return None
+        found = self._day_from(year, month + 1)
+        return None if found is None else found * _DAY_SECONDS + self._earliest
 
     def last(self, wall: int) -> int | None:
         """Return the last matching wall second that is `wall` or earlier, within the years 1 to 9999."""
@@ -84,9 +75,9 @@ class WallSearch:
             day, second_of_day = MAX_DAY, _DAY_SECONDS - 1
         if day < MIN_DAY or self._earliest < 0:
             return None
-        first, end, mask = self._recent
+        first, end, mask, year, month = self._recent
         if not first <= day < end:
-            first, end, mask = self._month(day)
+            first, end, mask, year, month = self._month_of(day)
         number = day - first + 1
         if mask >> number & 1:
             second_of_day = self._time_until(second_of_day)
@@ -95,13 +86,8 @@ class WallSearch:
         days = mask & ((1 << number) - 1)
         if days:
             return (first + _highest(days) - 1) * _DAY_SECONDS + self._latest
-        if first <= MIN_DAY:
-            return None
-        for year, month in self._months_until(*civil_from_days(first - 1)[:2]):
-            mask = self._masks.of(year, month)
-            if mask:
-                return (days_from_civil(year, month, 1) + _highest(mask) - 1) * _DAY_SECONDS + self._latest
-        return None
+        found = self._day_until(year, month - 1)
+        return None if found is None else found * _DAY_SECONDS + self._latest
 
     def _time_from(self, second_of_day: int) -> int:
         """Return the first matching second of a day from `second_of_day` on, or -1."""
@@ -133,43 +119,44 @@ class WallSearch:
         hours = self._hours & ((1 << hour) - 1)
         return _highest(hours) * 3600 + self._latest % 3600 if hours else -1
 
-    def _month(self, day: int) -> tuple[int, int, int]:
-        """Return the first day of the month of `day`, the first day after it, and its matching days."""
+    def _month_of(self, day: int) -> tuple[int, int, int, int, int]:
+        """Look at the month of `day`, and return what `_recent` then is."""
         year, month, _ = civil_from_days(day)
-        first = days_from_civil(year, month, 1)
-        matches = self._months >> month & 1 and self._years >> year & 1
-        mask = self._masks.of(year, month) if matches else 0
-        self._recent = recent = (first, first + month_length(year, month), mask)
+        return self._look_at(year, month)
+
+    def _look_at(self, year: int, month: int) -> tuple[int, int, int, int, int]:
+        first = first_of_month(year, month)
+        mask = self._masks.days(year, month, first) if self._years >> year & 1 else 0
+        self._recent = recent = (first, first + month_length(year, month), mask, year, month)
         return recent
 
-    def _months_from(self, year: int, month: int) -> Iterator[tuple[int, int]]:
-        """Yield the matching months from a month on, for as long as it takes to see each kind of month."""
-        months = self._months >> month << month
+    def _day_from(self, year: int, month: int) -> int | None:
+        """Return the first matching day from a month on, in as many years as it takes to see every kind of month."""
+        since = -1 << month
         last_year = _MAX_YEAR if self._years > 0 else min(_MAX_YEAR, year + _CYCLE_YEARS)
-        while years := self._years >> year:
-            skipped = _lowest(years)
-            if skipped:
-                year, months = year + skipped, self._months
-            if year > last_year:
-                return
-            while months:
-                yield year, _lowest(months)
-                months &= months - 1
-            year, months = year + 1, self._months
+        while year <= last_year and (years := self._years >> year):
+            if not years & 1:
+                year, since = year + _lowest(years), -1
+            months = self._masks.months(year) & since
+            if months:
+                first, _, mask, _, _ = self._look_at(year, _lowest(months))
+                return first + _lowest(mask) - 1
+            year, since = year + 1, -1
+        return None
 
-    def _months_until(self, year: int, month: int) -> Iterator[tuple[int, int]]:
-        """Yield the matching months from a month back, for as long as it takes to see each kind of month."""
-        months = self._months & ((2 << month) - 1)
+    def _day_until(self, year: int, month: int) -> int | None:
+        """Return the last matching day up to a month, in as many years as it takes to see every kind of month."""
+        until = (2 << month) - 1
         first_year = _MIN_YEAR if self._years > 0 else max(_MIN_YEAR, year - _CYCLE_YEARS)
-        while years := self._years & ((2 << year) - 1):
-            if year != _highest(years):
-                year, months = _highest(years), self._months
-            if year < first_year:
-                return
-            while months:
-                yield year, _highest(months)
-                months ^= 1 << _highest(months)
-            year, months = year - 1, self._months
+        while year >= first_year and (years := self._years & ((2 << year) - 1)):
+            if not years >> year:
+                year, until = _highest(years), -1
+            months = self._masks.months(year) & until
+            if months:
+                first, _, mask, _, _ = self._look_at(year, _highest(months))
+                return first + _highest(mask) - 1
+            year, until = year - 1, -1
+        return None
 
 
 def _lowest(mask: int) -> int:
