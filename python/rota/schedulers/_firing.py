@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
 from rota.model import CoalescePolicy, Job, Schedule, ScheduleResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from random import Random
     from uuid import UUID
 
@@ -31,8 +32,6 @@ def firing(
     """
     try:
         times, following = _fire_times(schedule, now, limit)
-        if schedule.trigger.stateful:
-            _check(schedule, times, following)
         jobs = _jobs(schedule, times, following, now, random, new_id)
     except BaseException as exc:  # noqa: BLE001 - the trigger may be the user's and raise anything
         return ScheduleResult(
@@ -69,22 +68,6 @@ def _fire_times(
             if pending is None or pending > now:
                 return (), pending
     return schedule.trigger.due(pending, now, schedule.coalesce, limit)
-
-
-def _check(schedule: Schedule, times: Sequence[datetime], following: datetime | None) -> None:
-    """Make sure that a user's trigger has returned times, and that they go forward."""
-    previous: datetime | None = None
-    moments: Sequence[object] = (*times, following)
-    for moment in moments:
-        if moment is None:
-            continue
-        if not isinstance(moment, datetime) or moment.tzinfo is None:
-            raise TypeError(f"a trigger must return aware datetimes or None, got: {moment!r}")
-        # Within one zone Python compares wall clock readings, which repeat when clocks are set back.
-        instant = moment.astimezone(timezone.utc)
-        if previous is not None and instant <= previous:
-            raise ValueError(f"a trigger must go forward, got: {moment} after {previous}")
-        previous = instant
 
 
 def _jobs(
