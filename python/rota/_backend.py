@@ -1,7 +1,7 @@
 """The choice between the compiled trigger core and the Python reference. Nothing else imports either.
 
 `ROTA_BACKEND` decides: `auto` (the default) takes the compiled core if it is installed, `rust` insists on it, and
-`python` takes the reference. A compiled core that cannot be loaded, or is stale, is an error and never a silent fallback.
+`python` takes the reference. A compiled core that cannot be loaded, or is stale, is an error, never a silent fallback.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def select(mode: str) -> tuple[Literal["rust", "python"], Core]:
         if error.name != "rota._core":
             raise ImportError(f"rota._core cannot be loaded ({error}); {_REMEDY}") from error
         if mode == "rust":
-            raise ImportError(f"rota._core is not installed, but ROTA_BACKEND=rust; {_REMEDY}") from error
+            raise ImportError(
+                f"rota._core is not installed, but ROTA_BACKEND=rust; {_REMEDY}"
+            ) from error
         return "python", reference
     except ImportError as error:
         raise ImportError(f"rota._core cannot be loaded ({error}); {_REMEDY}") from error

@@ -27,20 +27,44 @@ _LAST_MONTH = 9999 * 12 + 11
 class CalendarIntervalSeries(SingleZoneSeries):
     """Dates that follow one another by months, then days; those whose time of day the zone skips do not fire."""
 
-    __slots__ = ("_day_of_month", "_days", "_end", "_first_month", "_months", "_recent", "_start", "_time_of_day", "months_only")
+    __slots__ = (
+        "_day_of_month",
+        "_days",
+        "_end",
+        "_first_month",
+        "_months",
+        "_recent",
+        "_start",
+        "_time_of_day",
+        "months_only",
+    )
 
     def __init__(
-        self, zone: Zone, start_ordinal: int, end_ordinal: int | None, months: int, days: int, time_of_day_micros: int
+        self,
+        zone: Zone,
+        start_ordinal: int,
+        end_ordinal: int | None,
+        months: int,
+        days: int,
+        time_of_day_micros: int,
     ) -> None:
         if months < 0 or days < 0 or months + days == 0:
-            raise ValueError(f"months and days must not be negative, nor both be 0, got: {months}, {days}")
+            raise ValueError(
+                f"months and days must not be negative, nor both be 0, got: {months}, {days}"
+            )
         if not 0 <= time_of_day_micros < DAY:
-            raise ValueError(f"time of day must be less than a day, got: {time_of_day_micros} microseconds")
+            raise ValueError(
+                f"time of day must be less than a day, got: {time_of_day_micros} microseconds"
+            )
         super().__init__(zone, None, None if months else days * DAY)
         self._start = start_ordinal + DAY_OF_ORDINAL_ZERO
-        self._end = MAX_DAY if end_ordinal is None else min(MAX_DAY, end_ordinal + DAY_OF_ORDINAL_ZERO)
+        self._end = (
+            MAX_DAY if end_ordinal is None else min(MAX_DAY, end_ordinal + DAY_OF_ORDINAL_ZERO)
+        )
         if not MIN_DAY <= self._start <= MAX_DAY:
-            raise ValueError(f"start must be a date of the years 1 to 9999, got the ordinal: {start_ordinal}")
+            raise ValueError(
+                f"start must be a date of the years 1 to 9999, got the ordinal: {start_ordinal}"
+            )
         self._months = months
         self._days = days
         self._time_of_day = time_of_day_micros

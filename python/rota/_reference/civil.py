@@ -42,7 +42,15 @@ def days_from_civil(year: int, month: int, day: int) -> int:
     """Return the days since 1970-01-01 of a date of any year."""
     past = year - 1
     leap_day = 1 if month > 2 and is_leap(year) else 0
-    ordinal = past * 365 + past // 4 - past // 100 + past // 400 + _DAYS_BEFORE_MONTH[month] + leap_day + day
+    ordinal = (
+        past * 365
+        + past // 4
+        - past // 100
+        + past // 400
+        + _DAYS_BEFORE_MONTH[month]
+        + leap_day
+        + day
+    )
     return ordinal + DAY_OF_ORDINAL_ZERO
 
 

@@ -29,7 +29,9 @@ def pass_over(series: Series, state: State, now: int) -> tuple[State, Fire | Non
     return state, series.advance(state)
 
 
-def first_overdue(series: Series, state: State, now: int, limit: int) -> tuple[list[Fire], Fire | None]:
+def first_overdue(
+    series: Series, state: State, now: int, limit: int
+) -> tuple[list[Fire], Fire | None]:
     """Return the first `limit` fire times after `state` that are `now` or earlier, and the one that follows them."""
     found: list[Fire] = []
     fire = series.advance(state)

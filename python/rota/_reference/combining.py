@@ -66,7 +66,9 @@ class MixedUnion(Series):
 
     def advance(self, state: State, before: int = _NEVER) -> Fire | None:
         states = self._states(state)
-        fires = [child.advance(old, before) for child, old in zip(self._children, states, strict=True)]
+        fires = [
+            child.advance(old, before) for child, old in zip(self._children, states, strict=True)
+        ]
         earliest = None
         for fire in fires:
             if fire is not None and (earliest is None or fire[0] < earliest[0]):
@@ -75,16 +77,21 @@ class MixedUnion(Series):
             return None
         at, zone, _ = earliest
         states = [
-            fire[2] if fire is not None and fire[0] == at else old for fire, old in zip(fires, states, strict=True)
+            fire[2] if fire is not None and fire[0] == at else old
+            for fire, old in zip(fires, states, strict=True)
         ]
         return at, zone, [at, states]
 
     def skip(self, state: State, target: int) -> State:
         old_states = self._states(state)
-        states = [child.skip(old, target) for child, old in zip(self._children, old_states, strict=True)]
+        states = [
+            child.skip(old, target) for child, old in zip(self._children, old_states, strict=True)
+        ]
         if states == old_states:
             return state
-        last = _latest(child.last_of(new) for child, new in zip(self._children, states, strict=True))
+        last = _latest(
+            child.last_of(new) for child, new in zip(self._children, states, strict=True)
+        )
         return [last, states]
 
     def last_of(self, state: State) -> int | None:
@@ -106,8 +113,16 @@ class MixedUnion(Series):
         match state:
             case [int() as last, list() as states] if len(states) == len(self._children):
                 if MIN_MICROS <= last <= MAX_MICROS and not isinstance(last, bool):
-                    return [last, [child.check(each) for child, each in zip(self._children, states, strict=True)]]
-        raise ValueError(f"state must be None or an instant and {len(self._children)} states, got: {state!r:.80}")
+                    return [
+                        last,
+                        [
+                            child.check(each)
+                            for child, each in zip(self._children, states, strict=True)
+                        ],
+                    ]
+        raise ValueError(
+            f"state must be None or an instant and {len(self._children)} states, got: {state!r:.80}"
+        )
 
     def position(self, after: int) -> State:
         return [after, [child.position(after) for child in self._children]]
@@ -158,7 +173,9 @@ class AllOfSeries(Series):
             if earliest >= reach:
                 return earliest, fires[times.index(earliest)][1], [fire[2] for fire in fires]
             if iterations == self._max_iterations:
-                raise IterationLimitReached(f"no common fire time within max_iterations, got: {iterations}")
+                raise IterationLimitReached(
+                    f"no common fire time within max_iterations, got: {iterations}"
+                )
             iterations += 1
             for index, at in enumerate(times):
                 if at < reach:
@@ -176,7 +193,10 @@ class AllOfSeries(Series):
     def last_of(self, state: State) -> int | None:
         if state is None:
             return None
-        lasts = [child.last_of(each) for child, each in zip(self._children, self._states(state), strict=True)]
+        lasts = [
+            child.last_of(each)
+            for child, each in zip(self._children, self._states(state), strict=True)
+        ]
         return min(last for last in lasts if last is not None)
 
     def zone_of(self, state: State) -> Zone:
@@ -203,13 +223,18 @@ class AllOfSeries(Series):
         the one that ends the pause. Where no such pause is near, the way leads over every meeting since `state`.
         """
         states = self._states(state)
-        for child, old, last in zip(self._children, states, self._last_candidate(states, target), strict=False):
+        for child, old, last in zip(
+            self._children, states, self._last_candidate(states, target), strict=False
+        ):
             time = last
             for _ in range(_RENEWAL_TRIES):
                 previous = _last_before(child, old, time)
                 if previous is None or time - previous > 2 * self._threshold:
                     reach = time - self._threshold
-                    return [each.skip(one, reach) for each, one in zip(self._children, states, strict=True)]
+                    return [
+                        each.skip(one, reach)
+                        for each, one in zip(self._children, states, strict=True)
+                    ]
                 time = previous
         return state
 

@@ -116,7 +116,7 @@ class SimpleCursor(Cursor):
             lock.release()
 
     def _next(self) -> datetime | None:
-        state = self._state
+        state: int | None = self._state  # type: ignore[assignment]  # it is checked, and never a list
         at = self._series.first_after(MIN_MICROS - 1 if state is None else state)
         if at is None:
             return None
@@ -181,10 +181,12 @@ class MonthlyCursor(SimpleCursor):
                 return self._search()
             index = self._month + self._months
             try:
-                wall = datetime(index // 12, index % 12 + 1, *self._parts)
+                wall = datetime(index // 12, index % 12 + 1, *self._parts)  # noqa: DTZ001 - the last part is one
             except ValueError:  # the month has no such day
                 return self._search()
-            at = self._first_pass((wall.toordinal() + DAY_OF_ORDINAL_ZERO) * DAY + self._time_of_day)
+            at = self._first_pass(
+                (wall.toordinal() + DAY_OF_ORDINAL_ZERO) * DAY + self._time_of_day
+            )
             if at is None or at > self._series.end:
                 return self._search()
             self._month = index
@@ -197,21 +199,34 @@ class MonthlyCursor(SimpleCursor):
         wall = self._next()
         if wall is not None:
             self._month = wall.year * 12 + wall.month - 1
-            self._parts = (wall.day, wall.hour, wall.minute, wall.second, wall.microsecond, self._parts[-1])
-            self._time_of_day = ((wall.hour * 60 + wall.minute) * 60 + wall.second) * SECOND + wall.microsecond
+            self._parts = (
+                wall.day,
+                wall.hour,
+                wall.minute,
+                wall.second,
+                wall.microsecond,
+                self._parts[-1],
+            )
+            self._time_of_day = (
+                (wall.hour * 60 + wall.minute) * 60 + wall.second
+            ) * SECOND + wall.microsecond
         self._plain_end = MIN_MICROS
         return wall
 
 
 def due_batch(
-    cursors: Sequence[Cursor], pending: Sequence[datetime], now: datetime, policies: Sequence[int], limit: int
+    cursors: Sequence[Cursor],
+    pending: Sequence[datetime],
+    now: datetime,
+    policies: Sequence[int],
+    limit: int,
 ) -> list[tuple[list[datetime], datetime | None] | Exception]:
     """Return what `due` returns or raises for each cursor."""
     results: list[tuple[list[datetime], datetime | None] | Exception] = []
     for cursor, moment, policy in zip(cursors, pending, policies, strict=True):
         try:
             results.append(cursor.due(moment, now, policy, limit))
-        except Exception as error:  # noqa: BLE001, PERF203 - one that fails must not spoil the rest
+        except Exception as error:  # noqa: BLE001 - one that fails must not spoil the rest
             results.append(error)
     return results
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "between_many"]
 
+
 class Plan:
     """A compiled definition of fire times."""
 
@@ -41,16 +42,27 @@ class Plan:
         return Plan(IntervalSeries(zone, start, step, end))
 
     @staticmethod
-    def cron(zone: Zone, fields: CronFields, start: int, end: int | None, gap: int, overlap: int) -> Plan:
+    def cron(
+        zone: Zone, fields: CronFields, start: int, end: int | None, gap: int, overlap: int
+    ) -> Plan:
         """Return the plan that fires when the wall clock of `zone` matches `fields`, from `start` to `end`."""
         return Plan(CronSeries(zone, fields, start, end, gap, overlap))
 
     @staticmethod
     def calendar_interval(
-        zone: Zone, start_ordinal: int, end_ordinal: int | None, months: int, days: int, time_of_day_micros: int
+        zone: Zone,
+        start_ordinal: int,
+        end_ordinal: int | None,
+        months: int,
+        days: int,
+        time_of_day_micros: int,
     ) -> Plan:
         """Return the plan that steps from date to date by months and days, up to the date `end_ordinal`."""
-        return Plan(CalendarIntervalSeries(zone, start_ordinal, end_ordinal, months, days, time_of_day_micros))
+        return Plan(
+            CalendarIntervalSeries(
+                zone, start_ordinal, end_ordinal, months, days, time_of_day_micros
+            )
+        )
 
     @staticmethod
     def any_of(plans: Sequence[Plan]) -> Plan:
@@ -89,7 +101,11 @@ class Plan:
             return Cursor(self, series, position)
         if series.period is not None:
             return PeriodicCursor(self, series, position, series.period)
-        if isinstance(series, CalendarIntervalSeries) and series.months_only is not None and series.zone.is_native:
+        if (
+            isinstance(series, CalendarIntervalSeries)
+            and series.months_only is not None
+            and series.zone.is_native
+        ):
             return MonthlyCursor(self, series, position, series.months_only)
         return SimpleCursor(self, series, position)
 
@@ -104,11 +120,12 @@ class Plan:
             yield at
 
 
-def between_many(plans: Sequence[Plan], after: int, until: int, limit_each: int) -> list[array[int]]:
+def between_many(
+    plans: Sequence[Plan], after: int, until: int, limit_each: int
+) -> list[array[int]]:
     """Return what `between_micros` returns for each plan."""
     return [plan.between_micros(after, until, limit_each) for plan in plans]
 
 
 def _clamp(at: int) -> int:
     return min(max(at, MIN_MICROS - 1), MAX_MICROS)
-

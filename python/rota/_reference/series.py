@@ -6,7 +6,7 @@ A *state* is a position in a series: None before its first fire time, else what 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fire", "Series", "SimpleSeries", "SingleZoneSeries", "State"]
 
-State = Union[None, int, list["State"]]
+State: TypeAlias = "int | list[State] | None"
 
 
 #: A fire time, the zone to stamp it with, and the state after it.
@@ -114,9 +114,15 @@ class SimpleSeries(Series):
     def check(self, state: object) -> State:
         if state is None:
             return None
-        if isinstance(state, int) and not isinstance(state, bool) and MIN_MICROS <= state <= MAX_MICROS:
+        if (
+            isinstance(state, int)
+            and not isinstance(state, bool)
+            and MIN_MICROS <= state <= MAX_MICROS
+        ):
             return state
-        raise ValueError(f"state must be None or an instant of the years 1 to 9999, got: {state!r:.80}")
+        raise ValueError(
+            f"state must be None or an instant of the years 1 to 9999, got: {state!r:.80}"
+        )
 
 
 class SingleZoneSeries(SimpleSeries):
@@ -136,8 +142,7 @@ class SingleZoneSeries(SimpleSeries):
         return None if at is None else (at, self.zone)
 
     def advance(self, state: State, before: int = MAX_MICROS + 1) -> Fire | None:
-        assert not isinstance(state, list)
-        at = self.first_after(MIN_MICROS - 1 if state is None else state)
+        at = self.first_after(MIN_MICROS - 1 if state is None else state)  # type: ignore[arg-type]  # never a list
         return None if at is None or at >= before else (at, self.zone, at)
 
     def zone_of(self, state: State) -> Zone:

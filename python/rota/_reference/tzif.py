@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from itertools import pairwise
 from typing import NamedTuple
 
 from rota._reference.civil import days_from_civil, is_leap, month_length, weekday
@@ -92,7 +93,9 @@ def parse_tzif(data: bytes) -> Tzif:
 
 def _read_header(data: bytes, at: int) -> tuple[bytes, tuple[int, ...]]:
     if len(data) < at + _HEADER.size:
-        raise ValueError(f"TZif header must have {_HEADER.size} bytes, got: {max(0, len(data) - at)}")
+        raise ValueError(
+            f"TZif header must have {_HEADER.size} bytes, got: {max(0, len(data) - at)}"
+        )
     magic, version, *counts = _HEADER.unpack_from(data, at)
     if magic != b"TZif":
         raise ValueError(f"TZif magic must be b'TZif', got: {magic!r}")
@@ -104,7 +107,14 @@ def _read_header(data: bytes, at: int) -> tuple[bytes, tuple[int, ...]]:
 def _block_size(counts: tuple[int, ...], time_size: int) -> int:
     utc_count, standard_count, leap_count, time_count, type_count, name_size = counts
     leaps = leap_count * (time_size + 4)
-    return time_count * (time_size + 1) + type_count * 6 + name_size + leaps + standard_count + utc_count
+    return (
+        time_count * (time_size + 1)
+        + type_count * 6
+        + name_size
+        + leaps
+        + standard_count
+        + utc_count
+    )
 
 
 def _read_block(
@@ -126,7 +136,7 @@ def _read_block(
         _check_offset(offset)
     if any(index >= type_count for index in indexes):
         raise ValueError(f"TZif type index must be below {type_count}, got: {max(indexes)}")
-    if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(times)):
         raise ValueError("TZif transitions must ascend")
     transitions = [(time, offsets[index]) for time, index in zip(times, indexes, strict=True)]
     return offsets[0], transitions, end
@@ -142,7 +152,8 @@ _NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+\-]{3,}>)"
 _TIME = r"[+-]?\d{1,3}(?::\d{1,2}(?::\d{1,2})?)?"
 _DATE = r"(?:J\d{1,3}|\d{1,3}|M\d{1,2}\.\d\.\d)"
 _POSIX = re.compile(
-    rf"{_NAME}({_TIME})(?:{_NAME}({_TIME})?,({_DATE})(?:/({_TIME}))?,({_DATE})(?:/({_TIME}))?)?", re.ASCII
+    rf"{_NAME}({_TIME})(?:{_NAME}({_TIME})?,({_DATE})(?:/({_TIME}))?,({_DATE})(?:/({_TIME}))?)?",
+    re.ASCII,
 )
 
 
@@ -174,6 +185,8 @@ def _rule_date(text: str, time: str | None) -> RuleDate:
     kind = text[0] if text[0] in "JM" else ""
     numbers = tuple(map(int, text[len(kind) :].split(".")))
     lows, highs = {"J": ((1,), (365,)), "": ((0,), (365,)), "M": ((1, 1, 0), (12, 5, 6))}[kind]
-    if not all(low <= number <= high for low, number, high in zip(lows, numbers, highs, strict=True)):
+    if not all(
+        low <= number <= high for low, number, high in zip(lows, numbers, highs, strict=True)
+    ):
         raise ValueError(f"TZif footer must have dates within the year, got: {text}")
     return RuleDate(kind, numbers, seconds)

@@ -13,7 +13,6 @@ from rota._reference.tzif import parse_tzif
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rota._reference.tzif import Rule
 
 __all__ = ["MAX_OFFSET", "Span", "Zone"]
 
@@ -72,7 +71,9 @@ class Zone:
     def fixed(tzinfo: tzinfo, offset_micros: int) -> Zone:
         """Return the zone that is always `offset_micros` east of Greenwich."""
         if not -MAX_OFFSET < offset_micros < MAX_OFFSET:
-            raise ValueError(f"UTC offset must be less than a day, got: {offset_micros} microseconds")
+            raise ValueError(
+                f"UTC offset must be less than a day, got: {offset_micros} microseconds"
+            )
         span = Span(MIN_MICROS, MAX_MICROS + 1, offset_micros, offset_micros, offset_micros)
         return Zone(tzinfo, lambda _: span, offset_micros)
 
@@ -176,7 +177,10 @@ class _TransitionTable:
         parsed = parse_tzif(data)
         self._listed = [(MIN_MICROS // SECOND, parsed.offset), *parsed.transitions]
         self._rule = parsed.rule
-        if parsed.rule is not None and len(_merge(parsed.rule.transitions(2000) + parsed.rule.transitions(2001))[0]) == 1:
+        if (
+            parsed.rule is not None
+            and len(_merge(parsed.rule.transitions(2000) + parsed.rule.transitions(2001))[0]) == 1
+        ):
             self._rule = None
         #: The starts of the spans that are known, the spans, and the first instant that they do not tell.
         self._known: tuple[list[int], list[Span], int] = ([], [], MIN_MICROS)
@@ -200,7 +204,9 @@ class _TransitionTable:
         last_year = min(_MAX_YEAR, year + max(_YEARS_BEYOND, year - ruled_from))
         starts, offsets = _merge(self._changes(ruled_from, last_year))
         ends = [*starts[1:], MAX_MICROS + 1]
-        spans = list(map(Span, starts, ends, offsets, offsets[:1] + offsets, offsets[1:] + offsets[-1:]))
+        spans = list(
+            map(Span, starts, ends, offsets, offsets[:1] + offsets, offsets[1:] + offsets[-1:])
+        )
         is_all = self._rule is None or last_year == _MAX_YEAR
         return starts, spans, MAX_MICROS + 1 if is_all else starts[-1]
 
@@ -210,7 +216,9 @@ class _TransitionTable:
             return self._listed
         last, _ = self._listed[-1]
         years = range(first_year - 1, last_year + 2)
-        return self._listed + [change for year in years for change in self._rule.transitions(year) if change[0] > last]
+        return self._listed + [
+            change for year in years for change in self._rule.transitions(year) if change[0] > last
+        ]
 
 
 def _year_of(seconds: int) -> int:

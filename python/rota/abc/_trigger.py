@@ -105,7 +105,9 @@ class Trigger(ABC):
         if moment is None:
             return None
         if moment.utcoffset() is None:
-            raise ValueError(f"next() of {type(self).__name__} must return aware datetimes, got: {moment.isoformat()}")
+            raise ValueError(
+                f"next() of {type(self).__name__} must return aware datetimes, got: {moment.isoformat()}"
+            )
         if previous is not None and _since_epoch(moment) <= _since_epoch(previous):
             raise ValueError(
                 f"next() of {type(self).__name__} must return times that ascend,"

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["FIELDS", "CronTexts", "ParsedCron", "parse_fields", "split_crontab"]
 
 _MAX_LENGTH = 1024
-_MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True))
+_MONTHS = dict(
+    zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True)
+)
 _WEEKDAYS = dict(zip("sun mon tue wed thu fri sat".split(), range(7), strict=True))
 _SUNDAY_AS_LAST = 7
 _YEAR_BYTES = 1250
@@ -47,7 +49,16 @@ _RANGES = {
 FIELDS = tuple(_RANGES)
 
 #: What a field has that is less significant than all that are given.
-_LEAST = {"year": "*", "month": "1", "day": "1", "week": "*", "day_of_week": "*", "hour": "0", "minute": "0", "second": "0"}
+_LEAST = {
+    "year": "*",
+    "month": "1",
+    "day": "1",
+    "week": "*",
+    "day_of_week": "*",
+    "hour": "0",
+    "minute": "0",
+    "second": "0",
+}
 
 _MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -79,7 +90,9 @@ def split_crontab(expression: str, seconds: bool) -> dict[str, str]:
     if text.startswith("@"):
         if text.lower() not in _MACROS:
             macros = ", ".join(_MACROS)
-            raise TriggerDefinitionError(f"cron expression must be fields or one of {macros}, got: {quote(text)}")
+            raise TriggerDefinitionError(
+                f"cron expression must be fields or one of {macros}, got: {quote(text)}"
+            )
         text, seconds = _MACROS[text.lower()], False
     names = ("second", "minute", "hour", "day", "month", "day_of_week")[0 if seconds else 1 :]
     texts = re.split(r"[ \t]+", text)
@@ -97,10 +110,15 @@ def parse_fields(values: tuple[str | int | None, ...], either_day: bool) -> Pars
     A field that is not given is `*` if it is more significant than one that is, else as small as can be. With
     `either_day`, one of day and day_of_week suffices if neither begins with `*`, as in crontab(5).
     """
-    given = [None if value is None else _as_text(name, value) for name, value in zip(FIELDS, values, strict=True)]
+    given = [
+        None if value is None else _as_text(name, value)
+        for name, value in zip(FIELDS, values, strict=True)
+    ]
     count = max((index for index, text in enumerate(given, 1) if text is not None), default=0)
     defaults = ["*" if index < count else _LEAST[name] for index, name in enumerate(FIELDS)]
-    texts = [default if text is None else text for text, default in zip(given, defaults, strict=True)]
+    texts = [
+        default if text is None else text for text, default in zip(given, defaults, strict=True)
+    ]
     year, month, day, week, day_of_week, hour, minute, second = texts
     masks: CronFields = (
         _numbers("second", second),
@@ -113,7 +131,11 @@ def parse_fields(values: tuple[str | int | None, ...], either_day: bool) -> Pars
         _weekdays(day_of_week),
         either_day and day[0] not in "*?" and day_of_week[0] not in "*?",
     )
-    return ParsedCron((year, month, day, week, day_of_week, hour, minute, second), masks, "*" in second + minute + hour)
+    return ParsedCron(
+        (year, month, day, week, day_of_week, hour, minute, second),
+        masks,
+        "*" in second + minute + hour,
+    )
 
 
 def _as_text(name: str, value: str | int) -> str:
@@ -125,7 +147,9 @@ def _as_text(name: str, value: str | int) -> str:
 
 def _check_text(name: str, text: str) -> None:
     if len(text) > _MAX_LENGTH:
-        raise TriggerDefinitionError(f"{name} must have at most {_MAX_LENGTH} characters, got: {quote(text)}")
+        raise TriggerDefinitionError(
+            f"{name} must have at most {_MAX_LENGTH} characters, got: {quote(text)}"
+        )
     if not text.isascii():
         raise TriggerDefinitionError(f"{name} must be ASCII, got: {quote(text)}")
     if not text.strip():
@@ -213,7 +237,9 @@ def _value(name: str, text: str, item: str) -> int:
     if text.isdigit():
         return _integer(name, text, low, high)
     or_name = f" or a name ({', '.join(names)})" if names else ""
-    raise TriggerDefinitionError(f"{name} must be a number in {low}-{high}{or_name}, got: {quote(item)}")
+    raise TriggerDefinitionError(
+        f"{name} must be a number in {low}-{high}{or_name}, got: {quote(item)}"
+    )
 
 
 def _integer(name: str, text: str, low: int, high: int) -> int:
@@ -227,5 +253,7 @@ def _integer(name: str, text: str, low: int, high: int) -> int:
 def _weekday(field: str, text: str) -> int:
     """Return the weekday, Monday being 0, of a name or, in `day_of_week`, a number from Sunday (0 or 7) on."""
     if field == "day" and text not in _WEEKDAYS:
-        raise TriggerDefinitionError(f"day must have a weekday ({', '.join(_WEEKDAYS)}), got: {quote(text)}")
+        raise TriggerDefinitionError(
+            f"day must have a weekday ({', '.join(_WEEKDAYS)}), got: {quote(text)}"
+        )
     return (_value("day_of_week", text, text) - 1) % 7

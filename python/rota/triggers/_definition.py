@@ -82,7 +82,9 @@ def as_timezone(value: str | tzinfo) -> tzinfo:
     try:
         return ZoneInfo(value)
     except (LookupError, ValueError, OSError):
-        raise TriggerDefinitionError(f"timezone must be an IANA name, got: {quote(value)}") from None
+        raise TriggerDefinitionError(
+            f"timezone must be an IANA name, got: {quote(value)}"
+        ) from None
 
 
 def now_in(zone: tzinfo) -> datetime:
@@ -98,7 +100,9 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo) -> datetime:
     if moment.tzinfo is None:
         moment = _localize(moment, zone)
     if moment.utcoffset() is None:
-        raise TriggerDefinitionError(f"{name} must have a time zone with a UTC offset, got: {moment.isoformat()}")
+        raise TriggerDefinitionError(
+            f"{name} must have a time zone with a UTC offset, got: {moment.isoformat()}"
+        )
     if type(moment.tzinfo) is timezone:
         return moment
     try:
@@ -140,7 +144,9 @@ def _from_iso(name: str, kind: str, text: str, target: type[_Day]) -> _Day:
     try:
         return target.fromisoformat(text)
     except ValueError:
-        raise TriggerDefinitionError(f"{name} must be {kind} in ISO 8601 format, got: {quote(shown)}") from None
+        raise TriggerDefinitionError(
+            f"{name} must be {kind} in ISO 8601 format, got: {quote(shown)}"
+        ) from None
 
 
 def as_date(name: str, value: date | str) -> date:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
 from copy import deepcopy
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -28,7 +29,12 @@ __all__ = ["PlannedTrigger", "definition"]
 
 #: The decorator of the classes of triggers: equal, hashed and shown by their definitions, which do not change.
 definition = attrs.define(
-    kw_only=True, eq=True, unsafe_hash=True, repr=False, on_setattr=attrs.setters.frozen, getstate_setstate=False
+    kw_only=True,
+    eq=True,
+    unsafe_hash=True,
+    repr=False,
+    on_setattr=attrs.setters.frozen,
+    getstate_setstate=False,
 )
 
 _STATE_VERSION = 1
@@ -193,7 +199,9 @@ class PlannedTrigger(Trigger):
         fields = dict(state)
         version = fields.pop("version", None)
         if version != _STATE_VERSION:
-            raise TriggerDefinitionError(f"version of a stored trigger must be {_STATE_VERSION}, got: {quote(version)}")
+            raise TriggerDefinitionError(
+                f"version of a stored trigger must be {_STATE_VERSION}, got: {quote(version)}"
+            )
         position, attributes = fields.pop("cursor", None), fields.pop("attributes", None)
         self._define(**fields)
         if position is not None:
@@ -204,23 +212,21 @@ class PlannedTrigger(Trigger):
     def __repr__(self) -> str:
         shown = (
             _show(value) if field.name == "triggers" else f"{field.name}={_show(value)}"
-            for field in attrs.fields(type(self))
+            for field in _definition_of(self)
             if (value := getattr(self, field.name)) != field.default
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _fields(self) -> dict[str, object]:
-        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        return {field.name: getattr(self, field.name) for field in _definition_of(self)}
 
     def _clone(self) -> Self:
         """Return a trigger of the same definition at its beginning, which shares the plan if there is one."""
         clone = object.__new__(type(self))
         for name, value in self._fields().items():
             object.__setattr__(clone, name, value)
-        try:
+        with suppress(AttributeError):
             clone._plan = _made_plan(self, type(self))
-        except AttributeError:
-            pass
         if extra := getattr(self, "__dict__", None):
             clone.__dict__.update(deepcopy(extra))
         return clone
@@ -242,6 +248,13 @@ def _limited(
         return call(*args, **kwargs)
     except _backend.iteration_limits() as error:
         raise MaxIterationsReached(str(error)) from error
+
+
+def _definition_of(trigger: PlannedTrigger) -> tuple[attrs.Attribute[Any], ...]:
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(
+        cast("type[attrs.AttrsInstance]", type(trigger))
+    )
+    return fields
 
 
 def _show(value: object) -> str:

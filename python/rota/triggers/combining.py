@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,11 +11,17 @@ from rota import _backend
 from rota.abc._trigger import Trigger
 from rota.model._enums import CoalescePolicy
 from rota.model._exceptions import MaxIterationsReached
-from rota.triggers._definition import TriggerDefinitionError, TriggerTypeError, as_integer, quote, to_micros
+from rota.triggers._definition import (
+    TriggerDefinitionError,
+    TriggerTypeError,
+    as_integer,
+    quote,
+    to_micros,
+)
 from rota.triggers._planned import PlannedTrigger, definition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
@@ -104,7 +111,9 @@ class OrTrigger(CombiningTrigger):
 
     triggers: tuple[Trigger, ...]
 
-    def __init__(self, *args: Trigger | Iterable[Trigger], triggers: Iterable[Trigger] = ()) -> None:
+    def __init__(
+        self, *args: Trigger | Iterable[Trigger], triggers: Iterable[Trigger] = ()
+    ) -> None:
         self.__attrs_init__(triggers=_children(args, triggers))
 
     _define = __init__
@@ -142,7 +151,7 @@ class AndTrigger(CombiningTrigger):
         self,
         *args: Trigger | Iterable[Trigger],
         triggers: Iterable[Trigger] = (),
-        threshold: timedelta | float = timedelta(seconds=1),  # noqa: B008 - it is immutable
+        threshold: timedelta | float = timedelta(seconds=1),
         max_iterations: int = 1000,
     ) -> None:
         self.__attrs_init__(
@@ -155,7 +164,9 @@ class AndTrigger(CombiningTrigger):
 
     def _build(self, core: _backend.Core) -> Plan:
         plans = [trigger._build(core) for trigger in self._planned()]
-        return core.Plan.all_of(plans, min(self.threshold // _MICROSECOND, _MAX_THRESHOLD), self.max_iterations)
+        return core.Plan.all_of(
+            plans, min(self.threshold // _MICROSECOND, _MAX_THRESHOLD), self.max_iterations
+        )
 
     def _step_through(self) -> datetime | None:
         threshold = self.threshold // _MICROSECOND
@@ -172,7 +183,9 @@ class AndTrigger(CombiningTrigger):
             for index, time in enumerate(times):
                 if time < reach:
                     pending[index] = self._move(self.triggers[index], moments[index], reach)
-        raise MaxIterationsReached(f"no common fire time within max_iterations, got: {self.max_iterations}")
+        raise MaxIterationsReached(
+            f"no common fire time within max_iterations, got: {self.max_iterations}"
+        )
 
     def _move(self, trigger: Trigger, moment: datetime, reach: int) -> datetime | None:
         """Return a later fire time of `trigger` than `moment`: if it can tell at once, the first from `reach` on."""
@@ -182,14 +195,15 @@ class AndTrigger(CombiningTrigger):
         return trigger.due(moment, before, CoalescePolicy.earliest, 1)[1]
 
 
-def _children(args: tuple[Trigger | Iterable[Trigger], ...], named: Iterable[Trigger]) -> tuple[Trigger, ...]:
+def _children(
+    args: tuple[Trigger | Iterable[Trigger], ...], named: Iterable[Trigger]
+) -> tuple[Trigger, ...]:
     """Return the triggers of a combination, those of rota at their beginning."""
     given: list[Trigger] = []
     for each in (*args, named):
-        try:
-            given += [each] if isinstance(each, Trigger) else each
-        except TypeError:
-            given.append(each)
+        if not isinstance(each, (Trigger, Iterable)):
+            raise TriggerTypeError(f"triggers must be triggers, got: {quote(each)}")
+        given += [each] if isinstance(each, Trigger) else each
     for trigger in given:
         if not isinstance(trigger, Trigger):
             raise TriggerTypeError(f"triggers must be triggers, got: {quote(trigger)}")
@@ -197,7 +211,9 @@ def _children(args: tuple[Trigger | Iterable[Trigger], ...], named: Iterable[Tri
         raise TriggerDefinitionError("triggers must not be empty, got: []")
     steps = any(trigger.stateful for trigger in given)
     return tuple(
-        trigger.at(None) if not trigger.stateful and (steps or trigger.cursor is not None) else trigger
+        trigger.at(None)
+        if not trigger.stateful and (steps or trigger.cursor is not None)
+        else trigger
         for trigger in given
     )
 
@@ -208,7 +224,9 @@ def _as_threshold(value: timedelta | float) -> timedelta:
     try:
         threshold = value if isinstance(value, timedelta) else timedelta(seconds=value)
     except (ValueError, OverflowError):
-        raise TriggerDefinitionError(f"threshold must be a finite number of seconds, got: {quote(value)}") from None
+        raise TriggerDefinitionError(
+            f"threshold must be a finite number of seconds, got: {quote(value)}"
+        ) from None
     if threshold < timedelta(0):
         raise TriggerDefinitionError(f"threshold must not be negative, got: {threshold}")
     return threshold
@@ -218,7 +236,12 @@ def _check_pending(pending: object, count: int) -> list[datetime | None]:
     if (
         not isinstance(pending, list)
         or len(pending) > count
-        or not all(each is None or (isinstance(each, datetime) and each.tzinfo is not None) for each in pending)
+        or not all(
+            each is None or (isinstance(each, datetime) and each.tzinfo is not None)
+            for each in pending
+        )
     ):
-        raise TriggerDefinitionError(f"pending must be at most {count} fire times, got: {quote(pending)}")
+        raise TriggerDefinitionError(
+            f"pending must be at most {count} fire times, got: {quote(pending)}"
+        )
     return pending

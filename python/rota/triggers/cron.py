@@ -134,8 +134,12 @@ class CronTrigger(PlannedTrigger):
 
     def _build(self, core: _backend.Core) -> Plan:
         parsed = _parse(tuple(getattr(self, name) for name in FIELDS), self.either_day)
-        gap = ("skip" if parsed.wildcard else "shift_to_gap_end") if self.gap == "auto" else self.gap
-        overlap = ("both" if parsed.wildcard else "first") if self.overlap == "auto" else self.overlap
+        gap = (
+            ("skip" if parsed.wildcard else "shift_to_gap_end") if self.gap == "auto" else self.gap
+        )
+        overlap = (
+            ("both" if parsed.wildcard else "first") if self.overlap == "auto" else self.overlap
+        )
         return core.Plan.cron(
             _backend.zone_in(core, self.timezone),
             parsed.masks,
@@ -148,7 +152,7 @@ class CronTrigger(PlannedTrigger):
 
 def set_default_policies(gap: Gap, overlap: Overlap) -> None:
     """Set what a trigger has that is created from now on and is not told: `auto` for both, unless this was called."""
-    global _default_gap, _default_overlap  # noqa: PLW0603 - a setting of the process
+    global _default_gap, _default_overlap
     _default_gap = _choose("gap", gap, gap, _GAPS)
     _default_overlap = _choose("overlap", overlap, overlap, _OVERLAPS)
 
@@ -157,11 +161,15 @@ _default_gap: Gap = "auto"
 _default_overlap: Overlap = "auto"
 
 
-def _choose(name: str, choice: _Choice | None, default: _Choice, choices: dict[str, int]) -> _Choice:
+def _choose(
+    name: str, choice: _Choice | None, default: _Choice, choices: dict[str, int]
+) -> _Choice:
     if choice is None:
         return default
     if choice != "auto" and choice not in choices:
-        raise TriggerDefinitionError(f"{name} must be one of auto, {', '.join(choices)}, got: {quote(choice)}")
+        raise TriggerDefinitionError(
+            f"{name} must be one of auto, {', '.join(choices)}, got: {quote(choice)}"
+        )
     return choice
 
 

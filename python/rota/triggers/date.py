@@ -31,4 +31,6 @@ class DateTrigger(PlannedTrigger):
         return [timezone_of(self.run_time)]
 
     def _build(self, core: _backend.Core) -> Plan:
-        return core.Plan.date(_backend.zone_in(core, timezone_of(self.run_time)), to_micros(self.run_time))
+        return core.Plan.date(
+            _backend.zone_in(core, timezone_of(self.run_time)), to_micros(self.run_time)
+        )

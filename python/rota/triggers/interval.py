@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
-import attrs
-
 from rota import _backend
 from rota._environment import local_zone
 from rota.triggers._definition import (
@@ -61,9 +59,8 @@ class IntervalTrigger(PlannedTrigger):
         start_time: datetime | str | None = None,
         end_time: datetime | str | None = None,
     ) -> None:
-        parts = dict(
-            weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds
-        )
+        values = (weeks, days, hours, minutes, seconds, microseconds)
+        parts = dict(zip(_PARTS, values, strict=True))
         _add_up(parts)
         zone = local_zone()
         start = now_in(zone) if start_time is None else as_moment("start_time", start_time, zone)
@@ -99,7 +96,9 @@ def _add_up(parts: dict[str, float]) -> timedelta:
         interval = timedelta(**parts)
     except (ValueError, OverflowError):
         given = ", ".join(f"{name}={part!r:.40}" for name, part in parts.items() if part)
-        raise TriggerDefinitionError(f"interval must be at most {timedelta.max.days} days, got: {given}") from None
+        raise TriggerDefinitionError(
+            f"interval must be at most {timedelta.max.days} days, got: {given}"
+        ) from None
     if interval <= timedelta(0):
         raise TriggerDefinitionError(f"interval must be positive, got: {interval}")
     return interval

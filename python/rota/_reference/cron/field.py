@@ -18,7 +18,9 @@ class DaySpec(NamedTuple):
 
     days: int  #: bits 1-31
     from_end: int  #: bit k: k days before the last day
-    nearest_weekday: int  #: bit d: the weekday (Monday-Friday) nearest to day d, in the same month; bit 0: the last weekday
+    nearest_weekday: (
+        int  #: bit d: the Monday-Friday nearest to day d in its month; bit 0: the last one
+    )
     nth: int  #: bit weekday * 5 + (n - 1): the n-th such weekday
     last_weekday: int  #: bit weekday: the last such weekday
     weekdays: int  #: bit weekday: every such weekday
@@ -54,7 +56,10 @@ def check_fields(fields: CronFields) -> CronFields:
         ("weeks", named.weeks, 0, 53),
         *((f"days of {name}", spec.days, 0, 31) for name, spec in _day_specs(named)),
         *((f"from_end of {name}", spec.from_end, 0, 30) for name, spec in _day_specs(named)),
-        *((f"nearest_weekday of {name}", spec.nearest_weekday, 0, 31) for name, spec in _day_specs(named)),
+        *(
+            (f"nearest_weekday of {name}", spec.nearest_weekday, 0, 31)
+            for name, spec in _day_specs(named)
+        ),
         *((f"nth of {name}", spec.nth, 0, 34) for name, spec in _day_specs(named)),
         *((f"last_weekday of {name}", spec.last_weekday, 0, 6) for name, spec in _day_specs(named)),
         *((f"weekdays of {name}", spec.weekdays, 0, 6) for name, spec in _day_specs(named)),
@@ -70,13 +75,15 @@ def _day_specs(fields: CronFields) -> tuple[tuple[str, DaySpec], tuple[str, DayS
 
 
 #: By year modulo 400: the first weekday and the length of a year, as one number.
-_YEAR_KINDS = bytes(weekday(first_of_month(year, 1)) * 2 + is_leap(year) for year in range(2000, 2400))
+_YEAR_KINDS = bytes(
+    weekday(first_of_month(year, 1)) * 2 + is_leap(year) for year in range(2000, 2400)
+)
 
 
 class MonthMasks:
     """The matching days of any month, computed once for each kind of month that is asked for."""
 
-    __slots__ = ("_either", "_month", "_months_of_years", "_months", "_specs", "_weeks")
+    __slots__ = ("_either", "_month", "_months", "_months_of_years", "_specs", "_weeks")
 
     def __init__(self, fields: CronFields) -> None:
         self._specs = (fields.day, fields.day_of_week)
@@ -92,7 +99,11 @@ class MonthMasks:
         kind = year % 400 if self._weeks else _YEAR_KINDS[year % 400]
         months = self._months_of_years.get(kind)
         if months is None:
-            candidates = (month for month in bits(self._month) if self.days(year, month, first_of_month(year, month)))
+            candidates = (
+                month
+                for month in bits(self._month)
+                if self.days(year, month, first_of_month(year, month))
+            )
             months = self._months_of_years[kind] = sum(1 << month for month in candidates)
         return months
 

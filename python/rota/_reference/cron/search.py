@@ -31,7 +31,16 @@ def wall_search(fields: CronFields) -> WallSearch:
 class WallSearch:
     """Finds the seconds at which the wall clock reads what the fields ask for."""
 
-    __slots__ = ("_earliest", "_hours", "_latest", "_masks", "_minutes", "_recent", "_seconds", "_years")
+    __slots__ = (
+        "_earliest",
+        "_hours",
+        "_latest",
+        "_masks",
+        "_minutes",
+        "_recent",
+        "_seconds",
+        "_years",
+    )
 
     def __init__(self, fields: CronFields) -> None:
         self._seconds = fields.second
@@ -44,8 +53,14 @@ class WallSearch:
         #: The first and the last matching second of a day that matches.
         self._earliest = self._latest = -1
         if self._seconds and self._minutes and self._hours:
-            self._earliest = _lowest(self._hours) * 3600 + _lowest(self._minutes) * 60 + _lowest(self._seconds)
-            self._latest = _highest(self._hours) * 3600 + _highest(self._minutes) * 60 + _highest(self._seconds)
+            self._earliest = (
+                _lowest(self._hours) * 3600 + _lowest(self._minutes) * 60 + _lowest(self._seconds)
+            )
+            self._latest = (
+                _highest(self._hours) * 3600
+                + _highest(self._minutes) * 60
+                + _highest(self._seconds)
+            )
 
     def first(self, wall: int) -> int | None:
         """Return the first matching wall second that is `wall` or later, within the years 1 to 9999."""
@@ -100,9 +115,13 @@ class WallSearch:
                     return second_of_day + (seconds & -seconds).bit_length() - 1
             minutes = self._minutes >> minute + 1
             if minutes:
-                return (minute_of_day + (minutes & -minutes).bit_length()) * 60 + self._earliest % 60
+                return (
+                    minute_of_day + (minutes & -minutes).bit_length()
+                ) * 60 + self._earliest % 60
         hours = self._hours >> hour + 1
-        return (hour + (hours & -hours).bit_length()) * 3600 + self._earliest % 3600 if hours else -1
+        return (
+            (hour + (hours & -hours).bit_length()) * 3600 + self._earliest % 3600 if hours else -1
+        )
 
     def _time_until(self, second_of_day: int) -> int:
         """Return the last matching second of a day up to `second_of_day`, or -1."""

@@ -26,7 +26,9 @@ class CronSeries(SingleZoneSeries):
 
     __slots__ = ("_first_pass_only", "_search", "_second_pass_only", "_shift", "_start")
 
-    def __init__(self, zone: Zone, fields: CronFields, start: int, end: int | None, gap: int, overlap: int) -> None:
+    def __init__(
+        self, zone: Zone, fields: CronFields, start: int, end: int | None, gap: int, overlap: int
+    ) -> None:
         if gap not in (0, _SHIFT_TO_GAP_END):
             raise ValueError(f"gap must be 0 or 1, got: {gap}")
         if overlap not in (_FIRST_PASS, _SECOND_PASS, _BOTH_PASSES):

@@ -1,0 +1,32 @@
+"""What all tests share: the profiles of Hypothesis, and the fixture that switches the trigger core."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from rota import _backend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+settings.register_profile("ci", deadline=None, max_examples=60, print_blob=True)
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=20_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "ci")
+
+#: The cores to test: both where the compiled one is installed, which `ROTA_BACKEND=rust` demands.
+BACKENDS = ["python", "rust"] if _backend.backend == "rust" else ["python"]
+
+
+@pytest.fixture(params=BACKENDS, scope="module")
+def backend(request: pytest.FixtureRequest) -> Iterator[_backend.Core]:
+    """Select each trigger core in turn, for the triggers that are used from here on."""
+    selected = _backend.backend, _backend.core
+    _backend.backend, _backend.core = _backend.select(request.param)
+    yield _backend.core
+    _backend.backend, _backend.core = selected
