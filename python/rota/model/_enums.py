@@ -45,7 +45,7 @@ class JobOutcome(Enum):
 class ConflictPolicy(Enum):
     """What to do when a schedule is added under an id that is taken."""
 
-    replace = auto()  #: replace the existing schedule; its state is kept where the trigger is the same
+    replace = auto()  #: replace the existing one; its fire times stay if the trigger is the same
     do_nothing = auto()  #: keep the existing schedule
     exception = auto()  #: raise `ConflictingIdError`
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from traceback import format_exception
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from attrs import field, frozen
 
-from rota.model._enums import JobOutcome
-from rota.model._job import Job, JobResult
+from rota.model._failure import describe
 from rota.model._validation import as_aware, as_utc
+
+if TYPE_CHECKING:
+    from rota.model._enums import JobOutcome
+    from rota.model._job import Job, JobResult
 
 __all__ = [
     "DataStoreEvent",
@@ -212,7 +215,9 @@ class JobReleased(SchedulerEvent):
         cls, job: Job, result: JobResult, scheduler_id: str, timestamp: datetime
     ) -> JobReleased:
         """Describe that `scheduler_id` finished `job` with `result`."""
-        kind, message, traceback = _describe(result.exception)
+        kind = message = traceback = None
+        if result.exception is not None:
+            kind, message, traceback = describe(result.exception, MAX_TEXT)
         return cls(
             timestamp=timestamp,
             job_id=job.id,
@@ -224,24 +229,5 @@ class JobReleased(SchedulerEvent):
             outcome=result.outcome,
             exception_type=kind,
             exception_message=message,
-            exception_traceback=traceback,
+            exception_traceback=traceback.splitlines(keepends=True) if traceback else None,
         )
-
-
-def _describe(exception: BaseException | None) -> tuple[str | None, str | None, list[str] | None]:
-    if exception is None:
-        return None, None, None
-    kind = type(exception)
-    name = (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
-    try:
-        message = str(exception)[:MAX_TEXT]
-        traceback = "".join(format_exception(kind, exception, exception.__traceback__))[-MAX_TEXT:]
-    except Exception as exc:  # noqa: BLE001 - a user's __str__ may raise anything
-        message = f"<its text cannot be had: {type(exc).__name__}>"
-        traceback = message
-    return name, message, traceback.splitlines(keepends=True)
-

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
+
+    from typing_extensions import Self
 
 __all__ = [
     "CallableLookupError",
     "ConflictingIdError",
     "DeserializationError",
+    "JobAbandoned",
     "JobCancelled",
     "JobDeadlineMissed",
+    "JobExecutorLookupError",
     "JobLookupError",
-    "JobAbandoned",
     "JobResultNotReady",
     "JobTimedOut",
     "MaxIterationsReached",
+    "RemoteJobError",
     "RotaError",
     "ScheduleLookupError",
     "SerializationError",
@@ -27,6 +32,18 @@ __all__ = [
 
 class RotaError(Exception):
     """The base of all errors that rota raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The usual way calls the constructor with `args`, but that takes an id and makes the message of it.
+        return type(self).restore, (self.args, self.__dict__)
+
+    @classmethod
+    def restore(cls, args: tuple[Any, ...], attributes: dict[str, Any]) -> Self:
+        """Rebuild an error from its `args` and attributes, without its constructor."""
+        error = cls.__new__(cls)
+        error.args = args
+        error.__dict__.update(attributes)
+        return error
 
 
 class TaskLookupError(RotaError, LookupError):
@@ -55,6 +72,14 @@ class JobLookupError(RotaError, LookupError):
 
 class CallableLookupError(RotaError, LookupError):
     """A stored reference does not lead to a callable, or a task has no callable on this node."""
+
+
+class JobExecutorLookupError(RotaError, LookupError):
+    """There is no job executor by this name on this scheduler."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no job executor by the name of {name!r}; there are: {', '.join(known)}")
+        self.name = name
 
 
 class JobResultNotReady(RotaError):  # noqa: N818 - the published name
@@ -87,6 +112,27 @@ class JobAbandoned(RotaError):  # noqa: N818 - named like its siblings
     def __init__(self, job_id: UUID) -> None:
         super().__init__(f"job {job_id} was abandoned by its worker")
         self.job_id = job_id
+
+
+class RemoteJobError(RotaError):
+    """A job raised an exception of a class that is not rebuilt here.
+
+    It is also the cause of exceptions that were rebuilt, and shows where they were raised.
+
+    :param type_name: the class: its name if it is a builtin one, else `module.qualified.name`
+    :param message: its message
+    :param traceback: its traceback as text, or the end of it
+    """
+
+    def __init__(self, type_name: str, message: str, traceback: str = "") -> None:
+        super().__init__(type_name, message, traceback)
+        self.type_name = type_name
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        text = f"{self.type_name}: {self.message}"
+        return f"{text}\n\n{self.traceback}" if self.traceback else text
 
 
 class JobTimedOut(RotaError, TimeoutError):  # noqa: N818 - named like its siblings

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from attrs import field, frozen
 from attrs.validators import instance_of, optional
 
-from rota.model._enums import JobOutcome
 from rota.model._validation import (
+    as_args,
     as_aware,
+    as_kwargs,
     as_metadata,
     as_timedelta,
     as_utc,
     identifier,
     positive_or_none,
 )
+
+if TYPE_CHECKING:
+    from rota.model._enums import JobOutcome
 
 __all__ = ["Job", "JobRelease", "JobResult"]
 
@@ -49,8 +53,8 @@ class Job:
 
     id: UUID = field(validator=instance_of(UUID))
     task_id: str = field(validator=[instance_of(str), identifier])
-    args: Sequence[Any] = field(default=(), converter=tuple)
-    kwargs: Mapping[str, Any] = field(factory=dict, converter=dict)
+    args: Sequence[Any] = field(default=(), converter=as_args)
+    kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)
     schedule_id: str | None = field(default=None, validator=optional(instance_of(str)))
     scheduled_fire_time: datetime | None = field(default=None, converter=as_aware)
     jitter: timedelta = field(default=timedelta(0), converter=as_timedelta)

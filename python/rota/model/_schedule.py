@@ -11,8 +11,10 @@ from attrs.validators import instance_of, optional
 
 from rota.model._enums import CoalescePolicy
 from rota.model._validation import (
+    as_args,
     as_aware,
     as_coalesce_policy,
+    as_kwargs,
     as_metadata,
     as_timedelta,
     as_utc,
@@ -57,8 +59,8 @@ class Schedule:
     id: str = field(validator=[instance_of(str), identifier])
     task_id: str = field(validator=[instance_of(str), identifier])
     trigger: Trigger = field()
-    args: Sequence[Any] = field(default=(), converter=tuple)
-    kwargs: Mapping[str, Any] = field(factory=dict, converter=dict)
+    args: Sequence[Any] = field(default=(), converter=as_args)
+    kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)
     paused: bool = field(default=False)
     coalesce: CoalescePolicy = field(default=CoalescePolicy.latest, converter=as_coalesce_policy)
     misfire_grace_time: timedelta | None = field(

@@ -32,9 +32,13 @@ class RetryPolicy:
     part of up to half is taken off, so that jobs that failed together do not come back together.
     """
 
-    max_attempts: int = field(default=1, validator=[instance_of(int), running_limit])
-    first_delay: timedelta = field(default=timedelta(seconds=1), converter=as_timedelta)
-    max_delay: timedelta = field(default=timedelta(hours=1), converter=as_timedelta)
+    max_attempts: int = field(default=1, validator=running_limit)
+    first_delay: timedelta = field(
+        default=timedelta(seconds=1), converter=as_timedelta, validator=positive_or_none
+    )
+    max_delay: timedelta = field(
+        default=timedelta(hours=1), converter=as_timedelta, validator=positive_or_none
+    )
 
 
 @frozen(kw_only=True)
@@ -57,9 +61,7 @@ class Task:
     id: str = field(validator=[instance_of(str), identifier])
     func: str | None = field(default=None, validator=optional(instance_of(str)))
     job_executor: str = field(validator=instance_of(str))
-    max_running_jobs: int | None = field(
-        default=1, validator=[optional(instance_of(int)), running_limit]
-    )
+    max_running_jobs: int | None = field(default=1, validator=running_limit)
     misfire_grace_time: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
     )
@@ -80,9 +82,7 @@ class TaskDefaults:
     """The settings of tasks that say nothing else. `unset` leaves the choice to the scheduler."""
 
     job_executor: str | UnsetValue = unset
-    max_running_jobs: int | None = field(
-        default=1, validator=[optional(instance_of(int)), running_limit]
-    )
+    max_running_jobs: int | None = field(default=1, validator=running_limit)
     misfire_grace_time: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
     )

@@ -14,7 +14,7 @@ class _Unset(Enum):
     def __repr__(self) -> str:
         return "unset"
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
 

@@ -67,6 +67,16 @@ def as_abandoned_policy(value: AbandonedPolicy | str) -> AbandonedPolicy:
     return _as_enum(AbandonedPolicy, value)
 
 
+def as_args(value: Iterable[Any]) -> tuple[Any, ...]:
+    """Accept any iterable as positional arguments."""
+    return tuple(value)
+
+
+def as_kwargs(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy keyword arguments."""
+    return dict(value)
+
+
 def as_tags(value: Iterable[str]) -> frozenset[str]:
     """Accept any iterable of words but a string, which is a word by itself."""
     if isinstance(value, str):
@@ -98,7 +108,9 @@ def identifier(_instance: object, attribute: Attribute[Any], value: str) -> None
 
 
 def running_limit(_instance: object, attribute: Attribute[Any], value: int | None) -> None:
-    """Refuse a limit below one."""
+    """Refuse what is no number, and a limit below one."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"{attribute.name} must be a whole number, got: {value!r}")
     if value is not None and value < 1:
         raise ValueError(f"{attribute.name} must be at least 1, got: {value}")
 

@@ -1,0 +1,27 @@
+"""What can be said of an exception without having its class."""
+
+from __future__ import annotations
+
+from traceback import format_exception
+
+__all__ = ["describe"]
+
+
+def describe(exception: BaseException, limit: int) -> tuple[str, str, str]:
+    """Return the name of the exception's type, its message and its traceback, the texts cut to `limit` characters.
+
+    The name is that of the class for a builtin exception, `module.qualified.name` for any other.
+    """
+    kind = type(exception)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    try:
+        message = str(exception)[:limit]
+        traceback = "".join(format_exception(kind, exception, exception.__traceback__))[-limit:]
+    except Exception as exc:  # noqa: BLE001 - a user's __str__ may raise anything
+        message = f"<its text cannot be had: {type(exc).__name__}>"
+        traceback = message
+    return name, message, traceback
