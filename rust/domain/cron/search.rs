@@ -1,0 +1,292 @@
+//! The search on the wall clock: the first and the last matching second, by bit masks, without a time zone.
+//!
+//! A wall second counts the seconds since the wall clock read 1970-01-01T00:00:00.
+
+use crate::civil::{Date, Day, Month};
+use crate::cron::field::{CronFields, MonthMasks};
+use crate::error::Error;
+
+const DAY_SECONDS: i64 = 86_400;
+const LAST_SECOND: u32 = 86_399;
+/// The calendar repeats after this many years, so what they do not have never comes.
+const CYCLE_YEARS: i32 = 400;
+const YEARS: usize = 10_000;
+
+/// Finds the seconds at which the wall clock reads what the fields ask for.
+#[derive(Debug)]
+pub struct WallSearch {
+    seconds: u64,
+    minutes: u64,
+    hours: u32,
+    months: u32,
+    years: Option<Box<Years>>,
+    days: MonthMasks,
+    /// The first and the last matching second of a day that matches, and of an hour, and of a minute.
+    earliest: Seconds,
+    latest: Seconds,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seconds {
+    of_day: u32,
+    of_hour: u32,
+    of_minute: u32,
+}
+
+impl WallSearch {
+    /// The search for fields.
+    ///
+    /// # Errors
+    ///
+    /// A mask has bits where its field has no values.
+    pub fn new(fields: &CronFields) -> Result<WallSearch, Error> {
+        fields.check()?;
+        let mut search = WallSearch {
+            seconds: fields.second,
+            minutes: fields.minute,
+            hours: fields.hour as u32,
+            // A year without matching months need not be looked at.
+            months: (fields.month & 0b1_1111_1111_1110) as u32,
+            years: fields.years.as_deref().map(|years| Box::new(Years::new(years))),
+            days: MonthMasks::new(fields),
+            earliest: Seconds::default(),
+            latest: Seconds::default(),
+        };
+        if search.seconds == 0 || search.minutes == 0 || search.hours == 0 {
+            search.months = 0;
+            return Ok(search);
+        }
+        search.earliest = Seconds::new(
+            search.hours.trailing_zeros(),
+            search.minutes.trailing_zeros(),
+            search.seconds.trailing_zeros(),
+        );
+        search.latest =
+            Seconds::new(search.hours.ilog2(), search.minutes.ilog2(), search.seconds.ilog2());
+        Ok(search)
+    }
+
+    /// The first matching wall second from `wall` on, within the years 1 to 9999.
+    #[inline]
+    #[must_use]
+    pub fn first(&self, wall: i64) -> Option<i64> {
+        let (day, second) = match Day::new(wall.div_euclid(DAY_SECONDS)) {
+            Some(day) => (day, wall.rem_euclid(DAY_SECONDS) as u32),
+            None if wall < 0 => (Day::MIN, 0),
+            None => return None,
+        };
+        let Date { month, day: number } = day.date();
+        let days = self.days_of(month, day, number) >> number;
+        if days & 1 == 1
+            && let Some(second) = self.time_from(second)
+        {
+            return Some(at(day, 0, second));
+        }
+        let later = days >> 1;
+        if later != 0 {
+            return Some(at(day, later.trailing_zeros() + 1, self.earliest.of_day));
+        }
+        self.first_of_months(month.checked_add(1)?)
+    }
+
+    /// The last matching wall second until `wall`, within the years 1 to 9999.
+    #[must_use]
+    pub fn last(&self, wall: i64) -> Option<i64> {
+        let (day, second) = match Day::new(wall.div_euclid(DAY_SECONDS)) {
+            Some(day) => (day, wall.rem_euclid(DAY_SECONDS) as u32),
+            None if wall > 0 => (Day::MAX, LAST_SECOND),
+            None => return None,
+        };
+        let Date { month, day: number } = day.date();
+        let days = self.days_of(month, day, number);
+        if days >> number & 1 == 1
+            && let Some(second) = self.time_until(second)
+        {
+            return Some(at(day, 0, second));
+        }
+        let earlier = days & ((1 << number) - 1);
+        if earlier != 0 {
+            return Some(at(month.first_day(), earlier.ilog2() - 1, self.latest.of_day));
+        }
+        self.last_of_months(Month::from_index(month.index() - 1)?)
+    }
+
+    /// The matching days of the month of a day, which is its `number`-th.
+    #[inline]
+    fn days_of(&self, month: Month, day: Day, number: u8) -> u32 {
+        if self.months >> month.number() & 1 == 0 || !self.has_year(month.year()) {
+            return 0;
+        }
+        let first_weekday = (day.weekday() + 36 - number) % 7;
+        self.days.of(month.first_day(), first_weekday, month.length())
+    }
+
+    fn has_year(&self, year: i32) -> bool {
+        self.years.as_deref().is_none_or(|years| years.next(year) == Some(year))
+    }
+
+    fn first_of_months(&self, from: Month) -> Option<i64> {
+        let mut month = self.next_month(from)?;
+        let last_year = if self.years.is_some() { i32::MAX } else { from.year() + CYCLE_YEARS };
+        while month.year() <= last_year {
+            let first = month.first_day();
+            let days = self.days_of(month, first, 1);
+            if days != 0 {
+                return Some(at(first, days.trailing_zeros() - 1, self.earliest.of_day));
+            }
+            month = self.next_month(month.checked_add(1)?)?;
+        }
+        None
+    }
+
+    fn last_of_months(&self, until: Month) -> Option<i64> {
+        let mut month = self.previous_month(until)?;
+        let first_year = if self.years.is_some() { 0 } else { until.year() - CYCLE_YEARS };
+        while month.year() >= first_year {
+            let first = month.first_day();
+            let days = self.days_of(month, first, 1);
+            if days != 0 {
+                return Some(at(first, days.ilog2() - 1, self.latest.of_day));
+            }
+            month = self.previous_month(Month::from_index(month.index() - 1)?)?;
+        }
+        None
+    }
+
+    /// The first month from `from` on that its number and its year let match.
+    fn next_month(&self, from: Month) -> Option<Month> {
+        let year = match &self.years {
+            Some(years) => years.next(from.year())?,
+            None => from.year(),
+        };
+        let number = if year == from.year() { from.number() } else { 1 };
+        let later = self.months >> number << number;
+        if later != 0 {
+            return Some(Month::new(year, later.trailing_zeros() as u8));
+        }
+        if self.months == 0 {
+            return None;
+        }
+        let year = match &self.years {
+            Some(years) => years.next(year + 1)?,
+            None => year + 1,
+        };
+        Some(Month::new(year, self.months.trailing_zeros() as u8))
+            .filter(|found| *found <= Month::MAX)
+    }
+
+    /// The last month until `until` that its number and its year let match.
+    fn previous_month(&self, until: Month) -> Option<Month> {
+        let year = match &self.years {
+            Some(years) => years.previous(until.year())?,
+            None => until.year(),
+        };
+        let number = if year == until.year() { until.number() } else { 12 };
+        let earlier = self.months & ((2 << number) - 1);
+        if earlier != 0 {
+            return Some(Month::new(year, earlier.ilog2() as u8));
+        }
+        if self.months == 0 {
+            return None;
+        }
+        let year = match &self.years {
+            Some(years) => years.previous(year - 1)?,
+            None => year - 1,
+        };
+        Some(Month::new(year, self.months.ilog2() as u8)).filter(|found| found.year() >= 1)
+    }
+
+    /// The first matching second of a day from `second` on.
+    #[inline]
+    fn time_from(&self, second: u32) -> Option<u32> {
+        let (hour, minute, second_of_minute) = (second / 3600, second / 60 % 60, second % 60);
+        if self.hours >> hour & 1 == 1 {
+            if self.minutes >> minute & 1 == 1 {
+                let seconds = self.seconds >> second_of_minute;
+                if seconds != 0 {
+                    return Some(second + seconds.trailing_zeros());
+                }
+            }
+            let minutes = self.minutes >> minute >> 1;
+            if minutes != 0 {
+                let minute = minute + 1 + minutes.trailing_zeros();
+                return Some(hour * 3600 + minute * 60 + self.earliest.of_minute);
+            }
+        }
+        let hours = self.hours >> hour >> 1;
+        (hours != 0).then(|| (hour + 1 + hours.trailing_zeros()) * 3600 + self.earliest.of_hour)
+    }
+
+    /// The last matching second of a day until `second`.
+    fn time_until(&self, second: u32) -> Option<u32> {
+        let (hour, minute, second_of_minute) = (second / 3600, second / 60 % 60, second % 60);
+        if self.hours >> hour & 1 == 1 {
+            if self.minutes >> minute & 1 == 1 {
+                let seconds = self.seconds & ((2 << second_of_minute) - 1);
+                if seconds != 0 {
+                    return Some(second - second_of_minute + seconds.ilog2());
+                }
+            }
+            let minutes = self.minutes & ((1 << minute) - 1);
+            if minutes != 0 {
+                return Some(hour * 3600 + minutes.ilog2() * 60 + self.latest.of_minute);
+            }
+        }
+        let hours = self.hours & ((1 << hour) - 1);
+        (hours != 0).then(|| hours.ilog2() * 3600 + self.latest.of_hour)
+    }
+}
+
+impl Seconds {
+    fn new(hour: u32, minute: u32, second: u32) -> Seconds {
+        Seconds {
+            of_day: hour * 3600 + minute * 60 + second,
+            of_hour: minute * 60 + second,
+            of_minute: second,
+        }
+    }
+}
+
+#[inline]
+fn at(day: Day, days_later: u32, second: u32) -> i64 {
+    (i64::from(day.get()) + i64::from(days_later)) * DAY_SECONDS + i64::from(second)
+}
+
+/// A set of the years 1 to 9999.
+#[derive(Debug)]
+struct Years([u64; YEARS / 64 + 1]);
+
+impl Years {
+    fn new(little_endian: &[u8]) -> Years {
+        let mut years = Years([0; YEARS / 64 + 1]);
+        for (number, byte) in little_endian.iter().take(YEARS / 8).enumerate() {
+            years.0[number / 8] |= u64::from(*byte) << (number % 8 * 8);
+        }
+        years.0[0] &= !1; // there is no year 0
+        years
+    }
+
+    /// The first year from `from` on.
+    fn next(&self, from: i32) -> Option<i32> {
+        let from = usize::try_from(from).unwrap_or(0);
+        let mut word = from / 64;
+        let mut years = self.0.get(word)? >> (from % 64) << (from % 64);
+        while years == 0 {
+            word += 1;
+            years = *self.0.get(word)?;
+        }
+        i32::try_from(word * 64 + years.trailing_zeros() as usize).ok()
+    }
+
+    /// The last year until `until`.
+    fn previous(&self, until: i32) -> Option<i32> {
+        let until = usize::try_from(until).ok()?.min(YEARS - 1);
+        let mut word = until / 64;
+        let mut years = self.0[word] & (u64::MAX >> (63 - until % 64));
+        while years == 0 {
+            word = word.checked_sub(1)?;
+            years = self.0[word];
+        }
+        i32::try_from(word * 64 + years.ilog2() as usize).ok()
+    }
+}

@@ -1,0 +1,212 @@
+//! Cron in a time zone: the wall clock's search within spans of constant offset, and the rules at their edges.
+
+use std::sync::Arc;
+
+use crate::cron::field::CronFields;
+use crate::cron::search::WallSearch;
+use crate::error::Error;
+use crate::instant::{DAY, Micros, SECOND, Wall};
+use crate::zone::{Span, Zone};
+
+/// What to do with wall times that match and that the zone skips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Nothing.
+    Skip,
+    /// Fire at the instant where the gap ends, once.
+    ShiftToGapEnd,
+}
+
+/// Which pass of wall times that the zone repeats fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+    /// Both.
+    Both,
+}
+
+impl Gap {
+    /// The policy of a number.
+    ///
+    /// # Errors
+    ///
+    /// There is no such policy.
+    pub fn new(number: i64) -> Result<Gap, Error> {
+        match number {
+            0 => Ok(Gap::Skip),
+            1 => Ok(Gap::ShiftToGapEnd),
+            _ => Err(Error::Gap(number)),
+        }
+    }
+}
+
+impl Overlap {
+    /// The policy of a number.
+    ///
+    /// # Errors
+    ///
+    /// There is no such policy.
+    pub fn new(number: i64) -> Result<Overlap, Error> {
+        match number {
+            0 => Ok(Overlap::First),
+            1 => Ok(Overlap::Second),
+            2 => Ok(Overlap::Both),
+            _ => Err(Error::Overlap(number)),
+        }
+    }
+}
+
+/// The instants at which a zone's wall clock matches cron fields.
+#[derive(Debug)]
+pub struct CronSeries {
+    zone: Arc<Zone>,
+    search: WallSearch,
+    start: Micros,
+    end: Micros,
+    gap: Gap,
+    overlap: Overlap,
+}
+
+/// What is known of a search that is repeated span by span: no wall second between `searched` and `found` matches.
+#[derive(Clone, Copy)]
+struct Known {
+    searched: i64,
+    found: Option<i64>,
+}
+
+impl CronSeries {
+    /// Those from `start` to `end`, both inclusive.
+    ///
+    /// # Errors
+    ///
+    /// A mask has bits where its field has no values.
+    pub fn new(
+        zone: Arc<Zone>,
+        fields: &CronFields,
+        start: Micros,
+        end: Option<Micros>,
+        gap: Gap,
+        overlap: Overlap,
+    ) -> Result<CronSeries, Error> {
+        let search = WallSearch::new(fields)?;
+        let start = start.max(zone.first());
+        let end = end.unwrap_or(zone.last()).min(zone.last());
+        Ok(CronSeries { zone, search, start, end, gap, overlap })
+    }
+
+    /// The first fire time later than `after`.
+    #[inline]
+    #[must_use]
+    pub fn first_after(&self, after: Micros) -> Option<Micros> {
+        let low = after.saturating_add(1).max(self.start);
+        if low > self.end {
+            return None;
+        }
+        let span = self.zone.span(low);
+        if low >= span.fold_end() && (low > span.start || span.before >= span.offset) {
+            let found = self.search.first(low.wall(span.offset).second_from());
+            if let Some(second) = found {
+                let at = Wall::from_second(second).at(span.offset);
+                if at < self.last_pass(&span) {
+                    return (at <= self.end).then_some(at);
+                }
+            }
+        }
+        self.first_over_spans(low)
+    }
+
+    /// The first fire time from `low` on, span by span.
+    fn first_over_spans(&self, mut low: Micros) -> Option<Micros> {
+        let mut known: Option<Known> = None;
+        while low <= self.end {
+            let span = self.zone.span(low);
+            if low == span.start && self.fires_at_gap_end(&span) {
+                return Some(low);
+            }
+            let wall = self.first_pass(&span, low).wall(span.offset).second_from();
+            let Known { searched, found } = match known {
+                Some(known)
+                    if known.searched <= wall && known.found.is_none_or(|found| wall <= found) =>
+                {
+                    known
+                }
+                _ => Known { searched: wall, found: self.search.first(wall) },
+            };
+            known = Some(Known { searched, found });
+            if let Some(second) = found {
+                let at = Wall::from_second(second).at(span.offset);
+                if at < self.last_pass(&span) {
+                    return (at <= self.end).then_some(at);
+                }
+            }
+            low = span.end;
+            // Once every wall time to come is past `searched`, nothing fires until a wall clock can read `found`.
+            if low.get() >= searched * SECOND + DAY {
+                low = low.max(Micros::clamped(found? * SECOND - DAY));
+            }
+        }
+        None
+    }
+
+    /// The last fire time until `at`.
+    #[must_use]
+    pub fn last_at_or_before(&self, at: Micros) -> Option<Micros> {
+        let mut high = at.min(self.end);
+        let mut known: Option<Known> = None;
+        while high >= self.start {
+            let span = self.zone.span(high);
+            let last = high.min(self.last_pass(&span).saturating_add(-1));
+            let wall = last.wall(span.offset).second_until();
+            let Known { searched, found } = match known {
+                Some(known)
+                    if known.searched >= wall && known.found.is_none_or(|found| wall >= found) =>
+                {
+                    known
+                }
+                _ => Known { searched: wall, found: self.search.last(wall) },
+            };
+            known = Some(Known { searched, found });
+            if let Some(second) = found {
+                let at = Wall::from_second(second).at(span.offset);
+                if at >= self.first_pass(&span, span.start) {
+                    return (at >= self.start).then_some(at);
+                }
+            }
+            if span.start >= self.start && self.fires_at_gap_end(&span) {
+                return Some(span.start);
+            }
+            high = span.start.saturating_add(-1);
+            if high.get() <= searched * SECOND - DAY {
+                high = high.min(Micros::clamped(found? * SECOND + DAY));
+            }
+        }
+        None
+    }
+
+    /// The first instant of a span from `low` on that the policy lets fire.
+    fn first_pass(&self, span: &Span, low: Micros) -> Micros {
+        if self.overlap == Overlap::First { low.max(span.fold_end()) } else { low }
+    }
+
+    /// The first instant after those of a span that the policy lets fire.
+    #[inline]
+    fn last_pass(&self, span: &Span) -> Micros {
+        let repeated = span.offset.get() - span.after.get();
+        if self.overlap == Overlap::Second && repeated > 0 {
+            return span.end.saturating_add(-repeated);
+        }
+        span.end
+    }
+
+    /// Tell whether the start of a span fires because the gap before it, if there is one, swallowed a match.
+    fn fires_at_gap_end(&self, span: &Span) -> bool {
+        if self.gap == Gap::Skip || span.before >= span.offset {
+            return false;
+        }
+        let found = self.search.first(span.start.wall(span.before).second_from());
+        found.is_some_and(|second| Wall::from_second(second) < span.start.wall(span.offset))
+    }
+}

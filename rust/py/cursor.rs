@@ -1,0 +1,180 @@
+//! `Cursor`: a position in a plan, the only thing that changes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::PyDateTime;
+use rota_domain::coalesce::Policy;
+use rota_domain::instant::Micros;
+use rota_domain::series::State;
+
+use crate::py::error::invalid;
+use crate::py::integer::{Count, Saturated};
+use crate::py::micros::Micros as Buffer;
+use crate::py::plan::Plan;
+use crate::py::{datetime, state};
+
+/// A position in a plan. One thread at a time moves it; the others wait, without holding the interpreter.
+#[pyclass(frozen, module = "rota._core")]
+pub(crate) struct Cursor {
+    plan: Py<Plan>,
+    state: Mutex<State>,
+}
+
+/// The fire times to handle, and the next one.
+type Due<'py> = (Vec<Bound<'py, PyDateTime>>, Option<Bound<'py, PyDateTime>>);
+
+impl Cursor {
+    pub(crate) fn new(plan: Py<Plan>, state: State) -> Cursor {
+        Cursor { plan, state: Mutex::new(state) }
+    }
+
+    /// Lock the state. It changes in one assignment, so that it is whole whatever became of the last holder.
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Move over the next `count` fire times, and hand each to `visit`. If that raises, the state stays as it is.
+    fn advance(
+        &self,
+        py: Python<'_>,
+        count: usize,
+        mut visit: impl FnMut(Micros, usize) + Send,
+    ) -> PyResult<()> {
+        let mut state = self.lock(py);
+        let old = &*state;
+        let last = self.plan.get().compute(py, count, |plan| {
+            let mut last = None;
+            for _ in 0..count {
+                let Some(fire) = plan.next(last.as_ref().unwrap_or(old))? else {
+                    break;
+                };
+                visit(fire.at, fire.leaf);
+                last = Some(fire.state);
+            }
+            Ok(last)
+        })?;
+        if let Some(last) = last {
+            *state = last;
+        }
+        Ok(())
+    }
+
+    fn due_at<'py>(
+        &self,
+        pending: Bound<'py, PyDateTime>,
+        now: Micros,
+        policy: Policy,
+    ) -> PyResult<Due<'py>> {
+        let (py, plan) = (pending.py(), self.plan.get());
+        if plan.read(&pending)? > now {
+            return Ok((Vec::new(), Some(pending)));
+        }
+        let expected = match policy {
+            Policy::All { limit } => limit,
+            Policy::Earliest | Policy::Latest => plan.to_skip(),
+        };
+        let mut state = self.lock(py);
+        let old = &*state;
+        let due = plan.compute(py, expected, |plan| plan.due(old, now, policy))?;
+        let following = due.following.map(|fire_time| plan.stamp(py, fire_time)).transpose()?;
+        let mut kept = plan.stamp_all(py, &due.passed)?;
+        if policy != Policy::Latest || kept.is_empty() {
+            kept.insert(0, pending);
+        }
+        *state = due.state;
+        Ok((kept, following))
+    }
+}
+
+#[pymethods]
+impl Cursor {
+    #[getter]
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let state = self.lock(py).clone();
+        state::dump(py, &state)
+    }
+
+    #[getter]
+    fn plan(&self, py: Python<'_>) -> Py<Plan> {
+        self.plan.clone_ref(py)
+    }
+
+    /// Move to the next fire time and return it. If there is none, or it raises, the state stays as it is.
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
+        let plan = self.plan.get();
+        let mut state = self.lock(py);
+        let old = &*state;
+        let Some(fire) = plan.compute(py, 1, |plan| plan.next(old))? else {
+            return Ok(None);
+        };
+        let moment = plan.stamp(py, (fire.at, fire.leaf))?;
+        *state = fire.state;
+        Ok(Some(moment))
+    }
+
+    /// Move over the next n fire times and return them.
+    fn next_n<'py>(&self, py: Python<'py>, n: Count) -> PyResult<Vec<Bound<'py, PyDateTime>>> {
+        let mut fire_times = Vec::new();
+        self.advance(py, n.0, |at, leaf| fire_times.push((at, leaf)))?;
+        self.plan.get().stamp_all(py, &fire_times)
+    }
+
+    /// Move over the next n fire times and return them as 64-bit integers in a buffer.
+    fn next_micros(&self, py: Python<'_>, n: Count) -> PyResult<Buffer> {
+        let mut instants = Vec::new();
+        self.advance(py, n.0, |at, _| instants.push(at.get()))?;
+        Ok(Buffer::new(instants))
+    }
+
+    /// Return the fire times from pending, the last answer, to now that policy keeps, and the next one.
+    ///
+    /// The cursor is left on the next one. policy: 0 the earliest, 1 the latest, 2 all, but at most limit.
+    fn due<'py>(
+        &self,
+        pending: Bound<'py, PyDateTime>,
+        now: &Bound<'py, PyDateTime>,
+        policy: Saturated,
+        limit: Saturated,
+    ) -> PyResult<Due<'py>> {
+        let policy = Policy::new(policy.0, limit.0).map_err(invalid)?;
+        let now = self.plan.get().read(now)?;
+        self.due_at(pending, now, policy)
+    }
+}
+
+/// Return what due returns, or the exception that it raises, for each cursor.
+#[pyfunction]
+pub(crate) fn due_batch<'py>(
+    py: Python<'py>,
+    cursors: Vec<Bound<'py, Cursor>>,
+    pending: Vec<Bound<'py, PyAny>>,
+    now: &Bound<'py, PyDateTime>,
+    policies: Vec<Saturated>,
+    limit: Saturated,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if pending.len() != cursors.len() || policies.len() != cursors.len() {
+        return Err(PyValueError::new_err(format!(
+            "pending and policies must be as many as cursors ({}), got: {}, {}",
+            cursors.len(),
+            pending.len(),
+            policies.len()
+        )));
+    }
+    let now = datetime::read(now, |_, _, _| None)?;
+    let each = cursors.iter().zip(pending).zip(policies);
+    each.map(|((cursor, pending), policy)| {
+        let due = Policy::new(policy.0, limit.0)
+            .map_err(invalid)
+            .and_then(|policy| cursor.get().due_at(pending.cast_into()?, now, policy));
+        match due {
+            Ok(due) => due.into_bound_py_any(py),
+            Err(error) if error.is_instance_of::<PyException>(py) => error.into_bound_py_any(py),
+            Err(error) => Err(error),
+        }
+    })
+    .collect()
+}
