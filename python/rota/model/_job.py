@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from attrs import field, frozen
-from attrs.validators import instance_of, optional
 
 from rota.model._validation import (
     as_args,
@@ -18,6 +17,7 @@ from rota.model._validation import (
     as_timedelta,
     as_utc,
     identifier,
+    of_type,
     positive_or_none,
 )
 
@@ -51,24 +51,24 @@ class Job:
     :param token: the fence: it grows with every claim
     """
 
-    id: UUID = field(validator=instance_of(UUID))
-    task_id: str = field(validator=[instance_of(str), identifier])
+    id: UUID = field(validator=of_type(UUID))
+    task_id: str = field(validator=[of_type(str), identifier])
     args: Sequence[Any] = field(default=(), converter=as_args)
     kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)
-    schedule_id: str | None = field(default=None, validator=optional(instance_of(str)))
+    schedule_id: str | None = field(default=None, validator=of_type(str, type(None)))
     scheduled_fire_time: datetime | None = field(default=None, converter=as_aware)
     jitter: timedelta = field(default=timedelta(0), converter=as_timedelta)
-    executor: str = field(validator=instance_of(str))
+    executor: str = field(validator=of_type(str))
     start_deadline: datetime | None = field(default=None, converter=as_utc)
     result_expiration_time: timedelta = field(
         default=timedelta(0), converter=as_timedelta, validator=positive_or_none
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
-    priority: int = field(default=0, validator=instance_of(int))
+    priority: int = field(default=0, validator=of_type(int))
     not_before: datetime | None = field(default=None, converter=as_utc)
-    attempt: int = field(default=1, validator=instance_of(int))
+    attempt: int = field(default=1, validator=of_type(int))
     created_at: datetime = field(converter=as_utc)
-    acquired_by: str | None = field(default=None, validator=optional(instance_of(str)))
+    acquired_by: str | None = field(default=None, validator=of_type(str, type(None)))
     acquired_until: datetime | None = field(default=None, converter=as_utc)
     token: int = field(default=0, eq=False)
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
-from attrs.validators import instance_of, optional
 
 from rota.model._enums import CoalescePolicy
 from rota.model._validation import (
@@ -19,6 +18,7 @@ from rota.model._validation import (
     as_timedelta,
     as_utc,
     identifier,
+    of_type,
     positive_or_none,
 )
 
@@ -56,8 +56,8 @@ class Schedule:
     :param error: why it is set aside, or `None`; replacing or unpausing it clears this
     """
 
-    id: str = field(validator=[instance_of(str), identifier])
-    task_id: str = field(validator=[instance_of(str), identifier])
+    id: str = field(validator=[of_type(str), identifier])
+    task_id: str = field(validator=[of_type(str), identifier])
     trigger: Trigger = field()
     args: Sequence[Any] = field(default=(), converter=as_args)
     kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)
@@ -69,18 +69,18 @@ class Schedule:
     max_jitter: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
     )
-    job_executor: str = field(validator=instance_of(str))
+    job_executor: str = field(validator=of_type(str))
     job_result_expiration_time: timedelta = field(
         default=timedelta(0), converter=as_timedelta, validator=positive_or_none
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
-    priority: int = field(default=0, validator=instance_of(int))
+    priority: int = field(default=0, validator=of_type(int))
     catch_up_window: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
     )
     next_fire_time: datetime | None = field(default=None, converter=as_aware)
     last_fire_time: datetime | None = field(default=None, converter=as_aware)
-    acquired_by: str | None = field(default=None, validator=optional(instance_of(str)))
+    acquired_by: str | None = field(default=None, validator=of_type(str, type(None)))
     acquired_until: datetime | None = field(default=None, converter=as_utc)
     token: int = field(default=0, eq=False)
     error: str | None = field(default=None)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import instance_of, optional
 
 from rota.model._enums import AbandonedPolicy
 from rota.model._unset import UnsetValue, unset
@@ -17,6 +16,7 @@ from rota.model._validation import (
     as_tags,
     as_timedelta,
     identifier,
+    of_type,
     positive_or_none,
     running_limit,
 )
@@ -58,9 +58,9 @@ class Task:
     :param tags: words by which workers can choose what they run
     """
 
-    id: str = field(validator=[instance_of(str), identifier])
-    func: str | None = field(default=None, validator=optional(instance_of(str)))
-    job_executor: str = field(validator=instance_of(str))
+    id: str = field(validator=[of_type(str), identifier])
+    func: str | None = field(default=None, validator=of_type(str, type(None)))
+    job_executor: str = field(validator=of_type(str))
     max_running_jobs: int | None = field(default=1, validator=running_limit)
     misfire_grace_time: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
@@ -70,7 +70,7 @@ class Task:
     abandoned: AbandonedPolicy = field(
         default=AbandonedPolicy.record, converter=as_abandoned_policy
     )
-    retry: RetryPolicy = field(factory=RetryPolicy, validator=instance_of(RetryPolicy))
+    retry: RetryPolicy = field(factory=RetryPolicy, validator=of_type(RetryPolicy))
     timeout: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
     )
@@ -90,7 +90,7 @@ class TaskDefaults:
     abandoned: AbandonedPolicy = field(
         default=AbandonedPolicy.record, converter=as_abandoned_policy
     )
-    retry: RetryPolicy = field(factory=RetryPolicy, validator=instance_of(RetryPolicy))
+    retry: RetryPolicy = field(factory=RetryPolicy, validator=of_type(RetryPolicy))
     timeout: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from rota.model._enums import AbandonedPolicy, CoalescePolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from enum import Enum
 
     from attrs import Attribute
@@ -33,15 +34,16 @@ def as_timedelta(value: timedelta | float | None) -> timedelta | None:
 
 def as_utc(value: datetime | None) -> datetime | None:
     """Convert an aware datetime to UTC; refuse a naive one."""
+    value = as_aware(value)
     if value is None or value.tzinfo is timezone.utc:
         return value
-    if value.tzinfo is None:
-        raise ValueError(f"a datetime must have a time zone here, got: {value.isoformat()}")
     return value.astimezone(timezone.utc)
 
 
 def as_aware(value: datetime | None) -> datetime | None:
     """Pass an aware datetime through in its own zone; refuse a naive one."""
+    if value is not None and not isinstance(value, datetime):
+        raise TypeError(f"expected a datetime, got: {value!r}")
     if value is not None and value.tzinfo is None:
         raise ValueError(f"a datetime must have a time zone here, got: {value.isoformat()}")
     return value
@@ -105,6 +107,17 @@ def identifier(_instance: object, attribute: Attribute[Any], value: str) -> None
         )
     if "\0" in value:
         raise ValueError(f"{attribute.name} must not contain a NUL character, got: {value!r}")
+
+
+def of_type(*types: type) -> Callable[[object, Attribute[Any], object], None]:
+    """Make a validator that refuses what is none of `types`."""
+    names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in types)
+
+    def check(_instance: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, types):
+            raise TypeError(f"{attribute.name} must be of type {names}, got: {value!r}")
+
+    return check
 
 
 def running_limit(_instance: object, attribute: Attribute[Any], value: int | None) -> None:
