@@ -52,7 +52,7 @@ class Job:
     """
 
     id: UUID = field(validator=of_type(UUID))
-    task_id: str = field(validator=[of_type(str), identifier])
+    task_id: str = field(validator=identifier)
     args: Sequence[Any] = field(default=(), converter=as_args)
     kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)
     schedule_id: str | None = field(default=None, validator=of_type(str, type(None)))

@@ -56,8 +56,8 @@ class Schedule:
     :param error: why it is set aside, or `None`; replacing or unpausing it clears this
     """
 
-    id: str = field(validator=[of_type(str), identifier])
-    task_id: str = field(validator=[of_type(str), identifier])
+    id: str = field(validator=identifier)
+    task_id: str = field(validator=identifier)
     trigger: Trigger = field()
     args: Sequence[Any] = field(default=(), converter=as_args)
     kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)

@@ -58,7 +58,7 @@ class Task:
     :param tags: words by which workers can choose what they run
     """
 
-    id: str = field(validator=[of_type(str), identifier])
+    id: str = field(validator=identifier)
     func: str | None = field(default=None, validator=of_type(str, type(None)))
     job_executor: str = field(validator=of_type(str))
     max_running_jobs: int | None = field(default=1, validator=running_limit)

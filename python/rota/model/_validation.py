@@ -97,8 +97,10 @@ def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
-def identifier(_instance: object, attribute: Attribute[Any], value: str) -> None:
+def identifier(_instance: object, attribute: Attribute[Any], value: object) -> None:
     """Refuse ids that not every data store can keep exactly."""
+    if not isinstance(value, str):
+        raise TypeError(f"{attribute.name} must be of type str, got: {value!r}")
     if not value:
         raise ValueError(f"{attribute.name} must not be empty")
     if len(value) > MAX_ID_LENGTH:
