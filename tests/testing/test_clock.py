@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -285,6 +286,37 @@ class TestRun:
         clock = VirtualClock(START)
         anyio.run(clock.advance, 60, backend=backend)
         assert clock.now() == START + timedelta(minutes=1)
+
+
+class Rescue(logging.Handler):
+    """Keeps what is logged, and lets time pass once something was."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._clock = clock
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        threading.Thread(target=self._clock.advance_from_thread, args=(60,)).start()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_time_that_stands_still_is_explained(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that awaits what needs time, without letting it pass, hangs; the log says why, once."""
+    for module in ("_asyncio_loop", "_trio_clock"):
+        monkeypatch.setattr(f"rota.testing.{module}.PATIENCE_SECONDS", 0.001)
+    clock = VirtualClock(START)
+    rescue = Rescue(clock)
+    logger = logging.getLogger("rota.testing")
+    logger.addHandler(rescue)
+    try:
+        clock.run(clock.sleep, 60, backend=backend)
+    finally:
+        logger.removeHandler(rescue)
+    assert [text.partition(":")[0] for text in rescue.texts] == [
+        "virtual time stands still at 0.000000 s, and a task waits for 60.000000 s"
+    ]
 
 
 def test_unknown_backend_is_refused() -> None:

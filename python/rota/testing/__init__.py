@@ -8,7 +8,6 @@ from rota.testing._clock import SkewedClock as SkewedClock, VirtualClock as Virt
 
 if TYPE_CHECKING:
     from rota.testing._datastore import DataStoreConformance as DataStoreConformance
-
     from rota.testing._eventbroker import EventBrokerConformance as EventBrokerConformance
 
 _SUITES = {

@@ -7,7 +7,7 @@ import selectors
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from rota.testing._timeline import TOLERANCE, Participant, Timeline
+from rota.testing._timeline import PATIENCE_SECONDS, TOLERANCE, Participant, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,10 @@ class _PausingSelector(selectors.DefaultSelector):
         now = self.participant.timeline.seconds
         if self.participant.pause(inf if timeout is None else now + timeout):
             return []
-        events = super().select(None)
+        events = super().select(PATIENCE_SECONDS)
+        if not events and self.participant.idle:
+            self.participant.timeline.explain()
+            events = super().select(None)
         self.participant.resume()
         return events
 

@@ -6,6 +6,7 @@ time jumps to the earliest deadline, but not past the point up to which somebody
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import contextmanager
 from heapq import heappop, heappush
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MICROS = 1_000_000  #: a second's
 #: by how many seconds a deadline may lie after a whole microsecond and still count as that one: floats are not exact
 TOLERANCE = 0.25 / MICROS
+#: real seconds of standing still after which the log says why; a test that hangs here is hard to understand otherwise
+PATIENCE_SECONDS = 5.0
 
 
 def whole_micros(seconds: float) -> int:
@@ -112,6 +115,7 @@ class Timeline:
         self._horizons: list[_Horizon] = []
         self._numbers = count()
         self._free = 0
+        self._explained = False
 
     def join(self, post: Callable[[Callable[[], object]], Any]) -> Participant:
         """Add the event loop that the calling thread is about to run."""
@@ -188,6 +192,20 @@ class Timeline:
             if horizon.owner is not None:
                 horizon.owner.idle = False
             horizon.arrive()
+
+    def explain(self) -> None:
+        """Say in the log, once, why time does not move although somebody waits for that."""
+        with self.lock:
+            deadline = min((p.deadline for p in self._participants.values()), default=inf)
+            if self._explained or deadline == inf or self._horizons or self._free:
+                return
+            self._explained = True
+        logging.getLogger("rota.testing").warning(
+            "virtual time stands still at %.6f s, and a task waits for %.6f s: let time pass with advance() "
+            "or, where the waiting itself is awaited, with autojump()",
+            self.seconds,
+            deadline,
+        )
 
     def _limit(self) -> float:
         if self._horizons:

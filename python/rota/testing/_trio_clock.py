@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from rota.testing._timeline import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from rota.testing._timeline import Participant, Timeline
 
@@ -24,6 +26,7 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
         self._io_grace_seconds = io_grace_seconds
         self._participant: Participant | None = None
         self._looked = False
+        self._waited = False
 
     def start_clock(self) -> None:
         """Join the timeline."""
@@ -46,11 +49,15 @@ class TrioTime(trio.abc.Clock, trio.abc.Instrument):
             return self._io_grace_seconds if _watches_io() else 0
         if self._participant is None or self._participant.pause(deadline):
             return 0
-        return inf
+        if self._waited:
+            self._timeline.explain()
+            return inf
+        self._waited = True
+        return PATIENCE_SECONDS
 
     def before_task_step(self, task: Any) -> None:
         """Note that something has run."""
-        self._looked = False
+        self._looked = self._waited = False
 
     def after_io_wait(self, timeout: float) -> None:
         """Note that Trio runs again."""
