@@ -32,13 +32,16 @@ def _peer(name: str, environment: str, *command: str) -> Peer:
     return Peer(name, environment, (str(SCENARIOS / command[0]), *command[1:]))
 
 
+STORED = (1_000, 100_000, 1_000_000)
+STATEMENTS = tuple(f"statements {stored}" for stored in STORED)
+
 #: database -> what runs on it, and the scenarios with their counts; {} is the address
 RUNS: dict[str, list[tuple[Peer, list[str]]]] = {
     "PostgreSQL": [
         (_peer(RAW, "rota-stores", "raw_postgresql.py", "postgresql://{}"), ["20000"]),
         (
             _peer("rota, asyncpg", "rota-stores", "stores.py", "rota", "postgresql+asyncpg://{}"),
-            ["jobs 21000", "schedules 1000", "due 2000", "due 5000", "due 10000"],
+            ["jobs 21000", "schedules 1000", "due 2000", "due 5000", "due 10000", *STATEMENTS],
         ),
         (
             _peer("rota, psycopg", "rota-stores", "stores.py", "rota", "postgresql+psycopg://{}"),
@@ -142,7 +145,11 @@ def report(found: dict[Key, float]) -> list[str]:
     lines = []
     for database, runs in RUNS.items():
         lines += [f"{database}:", "", *_rates(found, database, [peer for peer, _ in runs]), ""]
-    return [*lines, *target_table(_targets(found))]
+    lines += [
+        "1 000 due schedules from due to finished jobs on PostgreSQL, by the number stored:",
+        "",
+    ]
+    return [*lines, *_statements(found), "", *target_table(_targets(found))]
 
 
 def _best(
@@ -174,6 +181,17 @@ def _rates(found: dict[Key, float], database: str, peers: list[Peer]) -> list[st
         rates = [_best(found, database, peer.name, scenario, what) for _, scenario, what in COLUMNS]
         rows.append([peer.name, *("" if rate is None else f"{rate:,.0f}/s" for rate in rates)])
     return table(["", *(head for head, _, _ in COLUMNS)], rows, numbers_from=1)
+
+
+def _statements(found: dict[Key, float]) -> list[str]:
+    rows = []
+    for stored, scenario in zip(STORED, STATEMENTS, strict=True):
+        figures = [
+            found.get(("PostgreSQL", "rota, asyncpg", scenario, what))
+            for what in ("statements", "milliseconds")
+        ]
+        rows.append([f"{stored:,}", *("" if x is None else f"{x:,.0f}" for x in figures)])
+    return table(["stored", "statements", "milliseconds"], rows, numbers_from=0)
 
 
 def _targets(found: dict[Key, float]) -> list[Target]:
@@ -234,4 +252,13 @@ def _targets(found: dict[Key, float]) -> list[Target]:
         Target("SQLite: running jobs against huey", 1, times("SQLite", "huey", "jobs", "run")),
         Target("MariaDB: running jobs against PostgreSQL", 0.5, apart),
         Target("running jobs against the database itself", 0.5, share),
+        Target("statements with 1 000 000 stored against 1 000", 1.1, _growth(found), at_most=True),
     ]
+
+
+def _growth(found: dict[Key, float]) -> dict[str, float]:
+    few, many = (
+        found.get(("PostgreSQL", "rota, asyncpg", scenario, "statements"))
+        for scenario in (STATEMENTS[0], STATEMENTS[-1])
+    )
+    return {"": many / few} if few and many else {}

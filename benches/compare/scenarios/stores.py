@@ -13,6 +13,9 @@ from importlib import import_module
 from time import perf_counter, time
 from typing import Any, ClassVar
 
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
+
 PACKAGE, URL = sys.argv[1:3]
 package: Any = import_module(PACKAGE)
 IntervalTrigger: Any = import_module(f"{PACKAGE}.triggers.interval").IntervalTrigger
@@ -27,6 +30,7 @@ class _Run:
 
     count = 0
     wanted = 0
+    statements = 0
     finished = asyncio.Event()
     lateness: ClassVar[list[float]] = []
 
@@ -105,6 +109,31 @@ async def due(scheduler: Any, count: int) -> dict[str, float]:
     }
 
 
+async def statements(scheduler: Any, count: int) -> dict[str, float]:
+    """Tell the statements and the time that 1000 due schedules take from due to finished job, among `count` stored."""
+    await scheduler.configure_task("job", func=job, max_running_jobs=NO_LIMIT)
+    now = datetime.now(timezone.utc)
+    for first in range(0, count, 100_000):
+        wanted = min(100_000, count - first)
+        later = now + timedelta(days=1)
+        await _add_in_groups(
+            scheduler, [IntervalTrigger(hours=1, start_time=later) for _ in range(wanted)]
+        )
+    await _add_in_groups(
+        scheduler, [IntervalTrigger(hours=1, start_time=now) for _ in range(GROUP)]
+    )
+    _Run.wanted, _Run.statements = GROUP, 0
+    begin = perf_counter()
+    await scheduler.start_in_background()
+    await asyncio.wait_for(_Run.finished.wait(), 120)
+    seconds, executed = perf_counter() - begin, _Run.statements
+    return {"statements": executed, "milliseconds": seconds * 1000}
+
+
+def _count_statement(*_: object) -> None:
+    _Run.statements += 1
+
+
 async def _add_in_groups(scheduler: Any, triggers: list[Any]) -> None:
     """Add a schedule for each trigger, by the thousand."""
     for first in range(0, len(triggers), GROUP):
@@ -116,11 +145,16 @@ async def _add_in_groups(scheduler: Any, triggers: list[Any]) -> None:
 
 async def main(scenario: Any, count: int) -> dict[str, float]:
     """Run a scenario on a scheduler that keeps what it has in the database."""
-    async with package.AsyncScheduler(SQLAlchemyDataStore(URL)) as scheduler:
+    engine = create_async_engine(URL)
+    event.listen(engine.sync_engine, "before_cursor_execute", _count_statement)
+    async with package.AsyncScheduler(SQLAlchemyDataStore(engine)) as scheduler:
         rates: dict[str, float] = await scenario(scheduler, count)
-        return rates
+    await engine.dispose()
+    return rates
 
 
 if __name__ == "__main__":
-    chosen = {function.__name__: function for function in (jobs, schedules, due)}[sys.argv[3]]
+    chosen = {function.__name__: function for function in (jobs, schedules, due, statements)}[
+        sys.argv[3]
+    ]
     print(json.dumps(asyncio.run(main(chosen, int(sys.argv[4])))))
