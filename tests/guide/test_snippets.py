@@ -75,7 +75,7 @@ def local(text: str) -> datetime:
 @pytest.fixture
 def created_at(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
     """Give the guide's creation time and a local time zone, as on its reader's machine."""
-    monkeypatch.setattr(environment, "local_zone", lambda: ZoneInfo("Europe/Helsinki"))
+    monkeypatch.setattr("tzlocal.get_localzone", lambda: ZoneInfo("Europe/Helsinki"))
     with environment.use_clock(VirtualClock(local(request.param))):
         yield
 

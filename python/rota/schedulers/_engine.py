@@ -47,7 +47,7 @@ class Engine:
                 group.start_soon(self._schedules.run, name="rota schedule loop")
             if self._role is not SchedulerRole.scheduler:
                 self._jobs = JobLoop(
-                    self._node, group, self._claims, self._limit, self._upkeep.reap
+                    self._node, group, self._claims, self._limit, self._keeper, self._upkeep.reap
                 )
                 group.start_soon(self._jobs.run, name="rota job loop")
                 group.start_soon(self._keeper.run, name="rota lease keeper")

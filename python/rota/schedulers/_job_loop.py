@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from rota.model import Job
+    from rota.schedulers._leases import LeaseKeeper
     from rota.schedulers._node import Node
     from rota.schedulers._workers import Worker
 
@@ -45,6 +46,7 @@ class JobLoop:
 
     :param claims: where the jobs that it holds are noted, for the lease keeper to see
     :param limit: how many jobs are held at once, at most
+    :param keeper: renews the leases on them
     :param reap: ends the jobs of workers that are gone
     """
 
@@ -54,6 +56,7 @@ class JobLoop:
         group: TaskGroup,
         claims: dict[UUID, Claim],
         limit: int,
+        keeper: LeaseKeeper,
         reap: Callable[[], Awaitable[None]],
     ) -> None:
         self._node = node
@@ -65,6 +68,7 @@ class JobLoop:
         self._polling_seconds = node.polling_interval.total_seconds()
         self._time = StoreTime()
         self._runner = JobRunner(node, self._time, self._finish)
+        self._keeper = keeper
         self._reap = reap
         self._workers = WorkerPool(node, group, limit + 1, self._work)  # one for the data store
         self._outage = node.outage("claiming and recording jobs")
@@ -239,6 +243,8 @@ class JobLoop:
         )
         self._time.set(acquired.at, self._clock.monotonic())
         deadline = asked + self._lease_seconds
+        if acquired.items and not self._claims:
+            self._keeper.begin()
         for job in acquired.items:
             claim = self._claims[job.id] = Claim(job, deadline)
             if job.start_deadline is not None and acquired.at > job.start_deadline:

@@ -11,6 +11,7 @@ from rota.model import AbandonedPolicy, Job, JobOutcome, JobRelease, JobResult, 
 if TYPE_CHECKING:
     from datetime import datetime
     from random import Random
+    from types import TracebackType
 
     from rota.model import Task
 
@@ -86,8 +87,17 @@ def stopped(
 
 
 def traceback_text(exc: BaseException) -> str:
-    """Return the end of the traceback, for the log."""
+    """Return the end of the traceback, for the log, without the frames in which rota called the job."""
+    frames = exc.__traceback__
+    while frames is not None and _is_ours(frames):
+        frames = frames.tb_next
     try:
-        return "".join(format_exception(type(exc), exc, exc.__traceback__))[-MAX_TRACEBACK_TEXT:]
+        text = "".join(format_exception(type(exc), exc, frames or exc.__traceback__))
     except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
-        return f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
+        text = f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
+    return text[-MAX_TRACEBACK_TEXT:]
+
+
+def _is_ours(frames: TracebackType) -> bool:
+    module = str(frames.tb_frame.f_globals.get("__name__", ""))
+    return module.startswith(("rota.schedulers.", "rota.executors."))

@@ -135,7 +135,7 @@ class JobRunner:
     def _by_verdict(self, claim: Claim, verdict: Verdict, task: Task | None) -> JobRelease | None:
         now = self._time.at(self._clock.monotonic())
         self._logger.info(
-            "job %s of task %r was given up: %s", claim.job.id, claim.job.task_id, verdict.value
+            "job %s of task %r was given up: %s", claim.job.id, claim.job.task_id, verdict.name
         )
         if verdict is Verdict.lost:
             return None

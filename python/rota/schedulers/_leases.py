@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from rota._environment import SystemClock
+from rota.schedulers._alarm import Alarm
 from rota.schedulers._claim import Verdict
 from rota.schedulers._lease_thread import LeaseThread
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["LeaseKeeper"]
 
 RENEWALS_PER_LEASE = 3
+IDLE_SECONDS = 86_400.0
 
 
 class LeaseKeeper:
@@ -48,11 +50,13 @@ class LeaseKeeper:
         self._give_up = give_up
         self._outage = node.outage("renewing leases")
         self._lease_seconds = node.lease_duration.total_seconds()
+        self._alarm: Alarm | None = None
 
     async def run(self) -> None:
         """Keep the leases until cancelled."""
         handle = self._node.data_store.lease_handle()
         if handle is None or not isinstance(self._node.clock, SystemClock):
+            self._alarm = Alarm(self._node.clock)
             await self.keep(self._node.data_store, self._give_up)
         else:
             await LeaseThread(self, handle, self._node, self._give_up).run()
@@ -64,7 +68,7 @@ class LeaseKeeper:
         interval = self._lease_seconds / RENEWALS_PER_LEASE
         pause = interval
         while True:
-            await self._node.clock.sleep(pause)
+            await self._sleep(pause)
             pause = interval
             try:
                 with anyio.fail_after(interval):
@@ -79,6 +83,18 @@ class LeaseKeeper:
                 give_up(lost, Verdict.lost)
             if cancelled:
                 give_up(cancelled, Verdict.cancelled)
+
+    def begin(self) -> None:
+        """Note that there are claims again, after there had been none."""
+        if self._alarm is not None:
+            self._alarm.ring()
+
+    async def _sleep(self, seconds: float) -> None:
+        if (
+            self._alarm is not None and not self._claims
+        ):  # waking up in vain is dear in virtual time
+            await self._alarm.sleep(IDLE_SECONDS)
+        await self._node.clock.sleep(seconds)
 
     async def renew(self, store: DataStore) -> tuple[set[UUID], set[UUID]]:
         """Extend all leases; return the jobs that are no longer ours, and those that somebody has cancelled."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["PortalThread"]
 
 R = TypeVar("R")
+
+SIGNAL_LATENCY_SECONDS = 0.5
 
 
 class PortalThread:
@@ -45,7 +47,20 @@ class PortalThread:
 
     def call(self, func: Callable[..., Coroutine[Any, Any, R]], *args: Any, **kwargs: Any) -> R:
         """Run a coroutine function in the event loop; return what it returns, raise what it raises."""
-        return self._portal.call(partial(func, *args, **kwargs))
+        future: Future[R] = self._portal.start_task_soon(partial(func, *args, **kwargs))
+        return future.result()
+
+    def call_attentively(
+        self, func: Callable[..., Coroutine[Any, Any, R]], *args: Any, **kwargs: Any
+    ) -> R:
+        """Do what `call` does, looking now and then whether a signal has come.
+
+        A signal that arrives just before a thread begins to wait does not wake it.
+        """
+        future: Future[R] = self._portal.start_task_soon(partial(func, *args, **kwargs))
+        while not wait([future], SIGNAL_LATENCY_SECONDS).done:
+            pass
+        return future.result()
 
     def close(self, timeout_seconds: float) -> bool:
         """Leave the context and end the thread; return whether it did in time.

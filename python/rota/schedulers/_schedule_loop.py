@@ -44,12 +44,16 @@ class ScheduleLoop:
 
     async def run(self) -> None:
         """Process schedules until `close` is called."""
+        look = True
         while not self._closing:
             try:
-                if not await self._process():
-                    seconds, reason = await self._how_long()
+                if look and await self._process():
+                    continue
+                seconds, reason = await self._how_long()
+                if seconds > 0:
                     self._logger.debug("no schedule is due; sleeping %.3f s: %s", seconds, reason)
                     await self._alarm.sleep(seconds)
+                look = seconds < self._polling_seconds  # else nothing is known to be due
                 self._outage.over()
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
                 await self._outage.wait(exc)

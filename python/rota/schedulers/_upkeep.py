@@ -18,7 +18,7 @@ __all__ = ["Upkeep"]
 
 
 class Upkeep:
-    """Reaps once a lease, cleans up once every `cleanup_interval` (`None`: never)."""
+    """Reaps once a lease, or once a polling interval if that is longer, and cleans up every `cleanup_interval`, if any."""
 
     def __init__(
         self,
@@ -36,9 +36,10 @@ class Upkeep:
     async def run(self) -> None:
         """Do what is due, until cancelled."""
         clock = self._node.clock
+        pause = max(self._node.lease_duration, self._node.polling_interval).total_seconds()
         cleaned = clock.monotonic()
         while True:
-            await clock.sleep(self._node.lease_duration.total_seconds())
+            await clock.sleep(pause)
             try:
                 self._node.tasks.forget_all()  # other processes may have changed them
                 await self.reap()

@@ -135,7 +135,6 @@ class Scheduler:
     cleanup = _blocking(AsyncScheduler.cleanup)
     start_in_background = _blocking(AsyncScheduler.start_in_background)
     wait_until_stopped = _blocking(AsyncScheduler.wait_until_stopped)
-    _run_until_stopped = _blocking(AsyncScheduler.run_until_stopped)
 
     def run_until_stopped(self) -> None:
         """Process schedules and jobs, as the role says, until `stop` is called.
@@ -145,7 +144,7 @@ class Scheduler:
         """
         thread = self._open()
         with self._stopping_on_signals(thread):
-            self._run_until_stopped()
+            thread.call_attentively(self._async.run_until_stopped)
 
     def stop(self) -> None:
         """Have the scheduler stop; this does not wait until it has. Does nothing if it is not running."""
@@ -169,7 +168,8 @@ class Scheduler:
 
     def get_next_event(self, event_types: type[E] | Iterable[type[E]]) -> E:
         """Wait for the next event of the given types, and return it."""
-        return self._open().call(self._async.get_next_event, event_types)
+        event: E = self._open().call(self._async.get_next_event, event_types)
+        return event
 
     def _open(self) -> PortalThread:
         """Start the thread and the services, if that has not been done."""
