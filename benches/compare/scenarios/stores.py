@@ -13,8 +13,7 @@ from importlib import import_module
 from time import perf_counter, time
 from typing import Any, ClassVar
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Engine, event
 
 PACKAGE, URL = sys.argv[1:3]
 package: Any = import_module(PACKAGE)
@@ -145,12 +144,10 @@ async def _add_in_groups(scheduler: Any, triggers: list[Any]) -> None:
 
 async def main(scenario: Any, count: int) -> dict[str, float]:
     """Run a scenario on a scheduler that keeps what it has in the database."""
-    engine = create_async_engine(URL)
-    event.listen(engine.sync_engine, "before_cursor_execute", _count_statement)
-    async with package.AsyncScheduler(SQLAlchemyDataStore(engine)) as scheduler:
+    event.listen(Engine, "before_cursor_execute", _count_statement)
+    async with package.AsyncScheduler(SQLAlchemyDataStore(URL)) as scheduler:
         rates: dict[str, float] = await scenario(scheduler, count)
-    await engine.dispose()
-    return rates
+        return rates
 
 
 if __name__ == "__main__":
