@@ -16,6 +16,7 @@ import pytest
 
 from rota._environment import SystemClock, current_clock
 from rota.testing import VirtualClock
+from rota.triggers.interval import IntervalTrigger
 
 if TYPE_CHECKING:
     from rota.abc import Clock
@@ -271,6 +272,15 @@ class TestRun:
         assert clock.now() == START + timedelta(seconds=5)
         assert isinstance(current_clock(), SystemClock)
 
+    def test_triggers_start_at_virtual_now(self, backend: str) -> None:
+        clock = VirtualClock(START)
+
+        async def main() -> datetime | None:
+            await clock.advance(60)
+            return IntervalTrigger(hours=1).next()
+
+        assert clock.run(main, backend=backend) == START + timedelta(minutes=1)
+
     def test_a_second_one_goes_on_from_there(self, backend: str) -> None:
         clock = VirtualClock(START)
         clock.run(clock.advance, 5, backend=backend)
@@ -286,6 +296,36 @@ class TestRun:
         clock = VirtualClock(START)
         anyio.run(clock.advance, 60, backend=backend)
         assert clock.now() == START + timedelta(minutes=1)
+
+
+def test_what_is_posted_to_another_loop_is_done_before_time_moves() -> None:
+    """The loop that posts may go idle at once; the other one was idle until then."""
+    clock = VirtualClock(START)
+    posted: list[datetime] = []
+    done: list[datetime] = []
+
+    async def own_loop() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    options = clock.backend_options("asyncio")
+    with anyio.from_thread.start_blocking_portal(backend_options=options) as portal:
+        loop = portal.call(own_loop)
+
+        async def post() -> None:
+            while True:
+                await clock.sleep(1)
+                posted.append(clock.now())
+                loop.call_soon_threadsafe(lambda: done.append(clock.now()))
+
+        async def main() -> None:
+            async with anyio.create_task_group() as group:
+                group.start_soon(post)
+                await clock.advance(200)
+                group.cancel_scope.cancel()
+
+        clock.run(main)
+    assert len(posted) == 200
+    assert done == posted
 
 
 class Rescue(logging.Handler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rota._environment import use_clock as use_clock
 from rota.testing._clock import SkewedClock as SkewedClock, VirtualClock as VirtualClock
 
 if TYPE_CHECKING:

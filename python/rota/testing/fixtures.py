@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rota._environment import use_clock
-from rota.testing._clock import VirtualClock
+from rota.testing import VirtualClock, use_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
