@@ -1,0 +1,189 @@
+"""What the transactions ask of a database, and the answers that most databases share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, Uuid, bindparam, insert, select, tuple_
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError as PoolTimeoutError
+
+from rota.datastores.sql.tables import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import URL, ColumnElement, Connection, Select, Table
+    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.types import TypeEngine
+
+    from rota.abc import Clock
+    from rota.datastores.sql.tables import Tables
+
+__all__ = ["Dialect", "Failure", "Row", "loose_scan", "quoted"]
+
+Row = tuple[Any, ...]
+
+
+class Failure(Enum):
+    """What is to be thought of an error."""
+
+    conflict = auto()  #: transactions got in each other's way: try again
+    outage = auto()  #: the database is not there, or not well: try again
+    final = auto()  #: it would fail again
+
+
+class Dialect(ABC):
+    """One kind of database.
+
+    Binds of the statements here begin with `p_`, because SQLAlchemy takes the names of columns for values to set.
+    """
+
+    identifier: TypeEngine[str]  #: compared byte by byte
+    uuid: TypeEngine[Any] = Uuid()
+    binary: TypeEngine[bytes] = LargeBinary()  #: of any length
+    rank: TypeEngine[bytes] = LargeBinary()  #: of at most `RANK_BYTES`; compared byte by byte
+    text: TypeEngine[str] = Text()  #: of any length
+    micros: TypeEngine[int] = BigInteger()
+    small: TypeEngine[int] = SmallInteger()
+
+    #: drivers for a URL that names none, the preferred one first
+    drivers: ClassVar[Sequence[str]]
+    #: whether a `schema` that does not exist is created
+    has_schemas: ClassVar[bool] = True
+    #: whether an answer can be lost on its way after the server has committed
+    is_remote: ClassVar[bool] = True
+    #: the table options of `CREATE TABLE`
+    table_options: ClassVar[dict[str, Any]] = {}
+
+    #: the time by the clock of the database, in microseconds since 1970
+    now: ColumnElement[int]
+
+    def engine_options(self, url: URL) -> dict[str, Any]:
+        """Return the options of an engine that this store makes for itself."""
+        return {"isolation_level": "READ COMMITTED"}
+
+    def connected(self, driver_connection: Any) -> None:
+        """Set up a new connection of an engine that this store has made for itself."""
+
+    def moment(self, clock: Clock) -> dict[str, int]:
+        """Return the binds that `now` needs; `clock` is the host's."""
+        return {}
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction that will write, if that takes more than to begin."""
+
+    @abstractmethod
+    def lock_schema(self, connection: Connection, name: str) -> None:
+        """Wait until nobody else changes the tables that `name` stands for."""
+
+    def unlock_schema(self, connection: Connection, name: str) -> None:
+        """Let others change the tables; not needed where the lock ends with the transaction."""
+
+    def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
+        """Return the condition that `column` has one of the values in the list `bind`."""
+        return column.in_(bindparam(bind, expanding=True))
+
+    def pairs_among(
+        self, first: ColumnElement[Any], second: ColumnElement[Any], bind: str
+    ) -> ColumnElement[bool]:
+        """Return the condition that two columns have one of the pairs of values in the list `bind`."""
+        return tuple_(first, second).in_(bindparam(bind, expanding=True))
+
+    def pairs(self, bind: str, pairs: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+        """Return the binds for `pairs_among`."""
+        return {bind: pairs}
+
+    def insert_many(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Insert complete rows, in the order of the table's columns."""
+        names = table.columns.keys()
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+
+    @abstractmethod
+    def update_many(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        clear: Sequence[str] = (),
+    ) -> None:
+        """Set `columns` of many rows; the first of them is the key. Set the columns in `clear` to NULL."""
+
+    @abstractmethod
+    def ready_heads(self, tables: Tables) -> Select[Any]:
+        """Return a query for the ids (`task_id`) of limited tasks with ready jobs, and the lowest `rank` of each.
+
+        It must not read all ready jobs, which can be many for one task.
+        """
+
+    @abstractmethod
+    def first_of_tasks(
+        self,
+        connection: Connection,
+        tables: Tables,
+        state: int,
+        counts: Sequence[tuple[str, int]],
+        limit: int,
+    ) -> list[Row]:
+        """Return the first rows in the order of rank among the first *count* jobs of each task, locked.
+
+        Rows that are locked already are left out. It must not read all ready jobs.
+        """
+
+    def is_private(self, url: URL) -> bool:
+        """Tell whether the database is in the memory of this process, behind one connection."""
+        return False
+
+    def readers(self, engine: AsyncEngine) -> AsyncEngine:
+        """Return the engine for queries that need no transaction."""
+        return engine
+
+    def leave_evidence(self, connection: Connection, tables: Tables) -> Any:
+        """Return, or leave in the database, what tells later whether this transaction was committed."""
+        raise NotImplementedError
+
+    def was_committed(self, connection: Connection, tables: Tables, evidence: Any) -> bool:
+        """Tell whether a transaction was committed whose answer was lost. Fail for now if that is not yet known."""
+        raise NotImplementedError
+
+    def kind_of(self, error: BaseException) -> Failure:
+        """Tell whether a transaction that failed may be tried again."""
+        if isinstance(error, DBAPIError):
+            if error.connection_invalidated:
+                return Failure.outage
+            if isinstance(error, IntegrityError):  # somebody was faster, which the next attempt sees
+                return Failure.conflict
+            return self.kind_of_driver_error(error.orig)
+        passes = isinstance(error, OSError | PoolTimeoutError | TimeoutError)
+        return Failure.outage if passes else Failure.final
+
+    @abstractmethod
+    def kind_of_driver_error(self, error: BaseException | None) -> Failure:
+        """Tell the same of an error of the driver."""
+
+
+def quoted(connection: Connection, table: Table) -> str:
+    """Return the full name of a table for use in SQL text."""
+    return connection.dialect.identifier_preparer.format_table(table)
+
+
+def loose_scan(tables: Tables) -> Select[Any]:
+    """Return the query of `Dialect.ready_heads` for databases that do not jump from task to task by themselves."""
+    jobs = tables.jobs
+    is_ready = jobs.c.state == JobState.limited.sql
+    first_task = select(jobs.c.task_id).where(is_ready).order_by(jobs.c.task_id).limit(1)
+    tasks = select(first_task.scalar_subquery().label("task_id")).cte("ready", recursive=True)
+    next_task = first_task.where(jobs.c.task_id > tasks.c.task_id)
+    tasks = tasks.union_all(
+        select(next_task.scalar_subquery()).where(tasks.c.task_id.is_not(None))
+    )
+    first_rank = (
+        select(jobs.c.rank)
+        .where(is_ready, jobs.c.task_id == tasks.c.task_id)
+        .order_by(jobs.c.rank)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(tasks.c.task_id, first_rank.label("rank")).where(tasks.c.task_id.is_not(None))

@@ -1,0 +1,232 @@
+"""PostgreSQL, through asyncpg or psycopg."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    any_,
+    bindparam,
+    func,
+    insert,
+    lateral,
+    literal_column,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from rota.datastores.sql._dialect import Dialect, Failure, Row, loose_scan
+from rota.datastores.sql.tables import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import (
+        URL,
+        ColumnElement,
+        Connection,
+        Insert,
+        Select,
+        Table,
+        TableValuedAlias,
+        Update,
+    )
+    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.types import TypeEngine
+
+    from rota.datastores.sql.tables import Tables
+
+__all__ = ["PostgreSQL"]
+
+#: SQLSTATE classes and codes of what may pass
+CONFLICTS = ("40",)
+OUTAGES = (
+    "08",  # connection exceptions
+    "53",  # insufficient resources: too many connections, disk full
+    "57P",  # the server shuts down, starts, or ended the connection
+    "58",  # system errors
+    "25006",  # a read-only transaction: the server has become a standby
+    "25P03",  # idle in a transaction for too long
+    "55P03",  # a lock was not to be had in time
+)
+IDLE_SECONDS = 30  #: after which the server ends a transaction that a stopped process has left open
+
+
+class PostgreSQL(Dialect):
+    """A server."""
+
+    identifier = Text(collation="C")
+    drivers: ClassVar[Sequence[str]] = ("asyncpg", "psycopg")
+    now = literal_column(
+        "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)", BigInteger
+    )
+
+    def engine_options(self, url: URL) -> dict[str, Any]:
+        """Have the server not wait for ever for processes that have stopped."""
+        settings = {"idle_in_transaction_session_timeout": str(IDLE_SECONDS * 1000)}
+        if url.get_driver_name() == "asyncpg":
+            arguments: dict[str, Any] = {"server_settings": settings}
+        else:
+            options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+            arguments = {"options": options}
+        return {"isolation_level": "READ COMMITTED", "connect_args": arguments}
+
+    def readers(self, engine: AsyncEngine) -> AsyncEngine:
+        """Save the round trips that begin and end a transaction."""
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def lock_schema(self, connection: Connection, name: str) -> None:
+        """Hold an advisory lock until the end of the transaction."""
+        key = int.from_bytes(sha256(f"rota {name}".encode()).digest()[:8], "big", signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+    # evidence of commits
+
+    def leave_evidence(self, connection: Connection, tables: Tables) -> str | None:
+        """Return the number of the transaction, if it has written anything."""
+        statement = text("SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)")
+        number: str | None = connection.execute(statement).scalar_one()
+        return number
+
+    def was_committed(self, connection: Connection, tables: Tables, evidence: str | None) -> bool:
+        """Ask the server what became of the transaction."""
+        if evidence is None:
+            return True
+        statement = text("SELECT pg_xact_status(CAST(CAST(:number AS TEXT) AS xid8))")
+        status = connection.execute(statement, {"number": evidence}).scalar_one()
+        if status == "in progress":
+            raise TimeoutError("the server is still about to commit the transaction")
+        return bool(status == "committed")
+
+    # sets of values
+
+    def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
+        """Compare with the elements of one array, so that the text of the statement is always the same."""
+        return column == any_(bindparam(bind, type_=ARRAY(_element(column.type))))
+
+    def pairs_among(
+        self, first: ColumnElement[Any], second: ColumnElement[Any], bind: str
+    ) -> ColumnElement[bool]:
+        """Compare with the elements of two arrays."""
+        columns = (first, second)
+        arrays = [
+            bindparam(f"{bind}_{number}", type_=ARRAY(_element(column.type)))
+            for number, column in enumerate(columns)
+        ]
+        pairs = func.unnest(*arrays).table_valued("first", "second").render_derived()
+        return tuple_(first, second).in_(select(pairs.c.first, pairs.c.second))
+
+    def pairs(self, bind: str, pairs: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+        """Return the two arrays."""
+        return {f"{bind}_{number}": list(values) for number, values in enumerate(zip(*pairs))}
+
+    def insert_many(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Insert from one array for each column."""
+        connection.execute(_insert(table), _arrays(table.columns.keys(), rows))
+
+    def update_many(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        clear: Sequence[str] = (),
+    ) -> None:
+        """Update from one array for each column."""
+        statement = _update(table, tuple(columns), tuple(clear))
+        connection.execute(statement, _arrays(columns, rows))
+
+    # jobs by task
+
+    def ready_heads(self, tables: Tables) -> Select[Any]:
+        """Jump from task to task in the index."""
+        return loose_scan(tables)
+
+    def first_of_tasks(
+        self,
+        connection: Connection,
+        tables: Tables,
+        state: int,
+        counts: Sequence[tuple[str, int]],
+        limit: int,
+    ) -> list[Row]:
+        """Look into the index once for each task."""
+        task_ids, numbers = zip(*counts)
+        statement = _first_of_tasks(tables, JobState(state))
+        binds = {"p_tasks": list(task_ids), "p_counts": list(numbers), "p_limit": limit}
+        return list(connection.execute(statement, binds))
+
+    def kind_of_driver_error(self, error: BaseException | None) -> Failure:
+        """Go by the SQLSTATE."""
+        code = getattr(error, "sqlstate", None) or ""
+        if code.startswith(CONFLICTS):
+            return Failure.conflict
+        return Failure.outage if code.startswith(OUTAGES) else Failure.final
+
+
+@lru_cache
+def _insert(table: Table) -> Insert:
+    names = table.columns.keys()
+    return insert(table).from_select(names, select(_unnested(table, names)))
+
+
+@lru_cache
+def _update(table: Table, columns: tuple[str, ...], clear: tuple[str, ...]) -> Update:
+    key, *others = columns
+    given = _unnested(table, columns)
+    return (
+        update(table)
+        .where(table.c[key] == given.c[key])
+        .values({name: given.c[name] for name in others} | dict.fromkeys(clear))
+    )
+
+
+@lru_cache
+def _first_of_tasks(tables: Tables, state: JobState) -> Select[Any]:
+    jobs = tables.jobs
+    given = (
+        func.unnest(
+            bindparam("p_tasks", type_=ARRAY(Text())), bindparam("p_counts", type_=ARRAY(Integer()))
+        )
+        .table_valued("task_id", "count", name="given")
+        .render_derived()
+    )
+    found = lateral(
+        select(jobs)
+        .where(jobs.c.state == state.sql, jobs.c.task_id == given.c.task_id)
+        .order_by(jobs.c.rank)
+        .limit(given.c.count)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        select(found)
+        .select_from(given.join(found, true()))
+        .order_by(found.c.rank)
+        .limit(bindparam("p_limit"))
+    )
+
+
+def _element(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type of an array's elements; they have no collation."""
+    return Text() if isinstance(kind, Text) else kind
+
+
+def _unnested(table: Table, names: Sequence[str]) -> TableValuedAlias:
+    """Return a table of the values in one array for each column."""
+    arrays = [
+        bindparam(f"p_{name}", type_=ARRAY(_element(table.c[name].type))) for name in names
+    ]
+    return func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+
+
+def _arrays(names: Sequence[str], rows: Sequence[Row]) -> dict[str, list[Any]]:
+    return {f"p_{name}": list(values) for name, values in zip(names, zip(*rows), strict=True)}

@@ -1,0 +1,145 @@
+"""SQLite, through aiosqlite.
+
+It has one writer at a time, so transactions that write begin with `BEGIN IMMEDIATE`, and nothing needs row locks.
+Its clock is that of the host, as the store's `Clock` tells it: those who share a file share a host.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, bindparam, text, update
+
+from rota.datastores.sql._dialect import Dialect, Failure, Row, loose_scan, quoted
+from rota.datastores.sql.instants import micros
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import URL, Connection, Select, Table
+
+    from rota.abc import Clock
+    from rota.datastores.sql.tables import Tables
+
+__all__ = ["SQLite"]
+
+BUSY_SECONDS = 10
+#: what SQLite says of errors that may pass; its codes are only known from Python 3.11 on
+TRANSIENT = (
+    "database is locked",
+    "database table is locked",
+    "database schema is locked",
+    "database schema has changed",
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "locking protocol",
+)
+
+
+_FIRST_OF_TASKS = """
+WITH RECURSIVE walk(task_id, remaining, rank) AS (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), (
+        SELECT rank FROM {jobs}
+        WHERE state = {state} AND task_id = json_extract(value, '$[0]')
+        ORDER BY rank LIMIT 1
+    )
+    FROM json_each(:p_counts)
+    UNION ALL
+    SELECT walk.task_id, remaining - 1, (
+        SELECT next.rank FROM {jobs} AS next
+        WHERE next.state = {state} AND next.task_id = walk.task_id AND next.rank > walk.rank
+        ORDER BY next.rank LIMIT 1
+    )
+    FROM walk WHERE remaining > 1 AND walk.rank IS NOT NULL
+    ORDER BY 3 NULLS LAST
+    LIMIT :p_limit
+)
+SELECT jobs.* FROM walk
+JOIN {jobs} AS jobs
+    ON jobs.state = {state} AND jobs.task_id = walk.task_id AND jobs.rank = walk.rank
+ORDER BY walk.rank
+"""
+
+
+class SQLite(Dialect):
+    """A file of one host."""
+
+    identifier = Text()
+    drivers = ("aiosqlite",)
+    has_schemas = False
+    is_remote = False
+    now = bindparam("p_now", type_=Dialect.micros)
+
+    def engine_options(self, url: URL) -> dict[str, Any]:
+        """Have the driver leave transactions alone, and wait for other writers."""
+        return {
+            "isolation_level": "AUTOCOMMIT",
+            "connect_args": {"timeout": BUSY_SECONDS},
+        }
+
+    def connected(self, driver_connection: Any) -> None:
+        """Have readers and the writer not wait for each other, and commits outlive a power failure."""
+        cursor = driver_connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    def moment(self, clock: Clock) -> dict[str, int]:
+        """Return the time of the host."""
+        return {"p_now": micros(clock.now())}
+
+    def begin(self, connection: Connection) -> None:
+        """Become the one that writes."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def lock_schema(self, connection: Connection, name: str) -> None:
+        """Rely on the transaction, which is the only one that writes."""
+
+    def update_many(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Row],
+        clear: Sequence[str] = (),
+    ) -> None:
+        """Set columns of many rows in one call, which SQLite runs through row by row."""
+        key, *others = columns
+        names = [f"p_{column}" for column in columns]
+        statement = (
+            update(table)
+            .where(table.c[key] == bindparam(names[0], type_=table.c[key].type))
+            .values({column: bindparam(f"p_{column}") for column in others})
+            .values(dict.fromkeys(clear))
+        )
+        connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+
+    def ready_heads(self, tables: Tables) -> Select[Any]:
+        """Jump from task to task in the index."""
+        return loose_scan(tables)
+
+    def first_of_tasks(
+        self,
+        connection: Connection,
+        tables: Tables,
+        state: int,
+        counts: Sequence[tuple[str, int]],
+        limit: int,
+    ) -> list[Row]:
+        """Follow each task's jobs in the index, always going on where the rank is lowest."""
+        jobs = tables.jobs
+        statement = text(_FIRST_OF_TASKS.format(jobs=quoted(connection, jobs), state=state))
+        binds = {"p_counts": json.dumps(counts), "p_limit": limit}
+        return list(connection.execute(statement.columns(*jobs.c), binds))
+
+    def is_private(self, url: URL) -> bool:
+        """Tell whether it has no file."""
+        return not url.database or url.database == ":memory:" or "mode=memory" in str(url)
+
+    def kind_of_driver_error(self, error: BaseException | None) -> Failure:
+        """Go by the text of the error."""
+        passes = isinstance(error, sqlite3.OperationalError) and str(error).startswith(TRANSIENT)
+        return Failure.outage if passes else Failure.final

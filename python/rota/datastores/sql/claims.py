@@ -1,0 +1,310 @@
+"""The transactions that claim jobs, and keep claims alive."""
+
+from __future__ import annotations
+
+import json
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from attrs import evolve
+from sqlalchemy import bindparam, exists, func, select, true, update
+
+from rota.datastores.sql.base import in_batches
+from rota.datastores.sql.instants import duration, instant, micros_of
+from rota.datastores.sql.jobs import ReadJobs
+from rota.datastores.sql.tables import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import timedelta
+
+    from sqlalchemy import Connection
+
+    from rota.abc import JobFilter
+    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql.base import Base
+    from rota.datastores.sql.endings import Ending, Endings
+    from rota.datastores.sql.jobs import Jobs
+    from rota.datastores.sql.tasks import Tasks
+    from rota.model import Job
+
+__all__ = ["ClaimedJobs", "Claims"]
+
+PROMOTED_AT_ONCE = 10_000
+
+
+class ClaimedJobs(NamedTuple):
+    """Jobs that were claimed, those that were ended because they cannot be read, and the time by the store's clock."""
+
+    jobs: list[Job]
+    unreadable: list[Ending]
+    at: int
+
+
+class _Head(NamedTuple):
+    """A limited task with jobs that are ready.
+
+    :param rank: that of the first of these jobs
+    :param free: how many of them may start
+    """
+
+    task_id: str
+    rank: bytes
+    free: int
+
+
+class _Situation(NamedTuple):
+    """What a claim has to know first.
+
+    :param now: the time by the store's clock
+    :param delayed: when the next delayed job may start
+    :param lease_end: when the next lease on a job runs out
+    :param heads: the limited tasks with jobs that are ready
+    """
+
+    now: int
+    delayed: int | None
+    lease_end: int | None
+    heads: list[_Head]
+
+
+class Claims:
+    """Claims jobs.
+
+    Jobs of tasks without a limit are taken straight from an index. For those of limited tasks the tasks are found
+    first: by index, at the cost of one look for each task that has ready jobs, however many these are. Then the rows
+    in `task_slots` of tasks with free slots are locked (those that somebody else has locked are passed over), what runs is
+    counted anew, and of each task no more are taken than may start.
+    """
+
+    def __init__(self, base: Base, tasks: Tasks, jobs: Jobs, endings: Endings) -> None:
+        self._base = base
+        self._tasks = tasks
+        self._jobs = jobs
+        self._endings = endings
+        self._rank = base.tables.jobs.columns.keys().index("rank")
+        dialect, tables = base.dialect, base.tables
+        table, c = tables.jobs, tables.jobs.c
+        task, slots = tables.tasks, tables.slots
+        running = (
+            select(func.count())
+            .where(c.state == JobState.running.sql, c.task_id == task.c.id)
+            .scalar_subquery()
+        )
+        free = task.c.max_running_jobs - running
+
+        def first_until(state: JobState) -> object:
+            return select(func.min(c.until)).where(c.state == state.sql).scalar_subquery()
+
+        clock = select(
+            dialect.now.label("now"),
+            first_until(JobState.delayed).label("delayed"),
+            first_until(JobState.running).label("lease_end"),
+        ).subquery("clock")
+        heads = dialect.ready_heads(tables).subquery("heads")
+        self._situation = select(clock, heads.c.task_id, heads.c.rank, free).select_from(
+            clock.outerjoin(heads, true()).outerjoin(task, task.c.id == heads.c.task_id)
+        )
+        self._free = select(task.c.id, free).where(dialect.among(task.c.id, "p_ids"))
+        self._lock_slots = (
+            select(slots.c.task_id)
+            .where(dialect.among(slots.c.task_id, "p_ids"))
+            .with_for_update(skip_locked=True)
+        )
+        self._open = (
+            select(table)
+            .where(c.state == JobState.open.sql)
+            .order_by(c.rank)
+            .limit(bindparam("p_limit"))
+            .with_for_update(skip_locked=True)
+        )
+        self._claim = (
+            update(table)
+            .where(dialect.among(c.id, "p_ids"))
+            .values(
+                state=JobState.running.sql,
+                until=bindparam("p_until"),
+                acquired_by=bindparam("p_owner"),
+                token=c.token + 1,
+            )
+        )
+        self._due = (
+            select(c.id, c.task_id)
+            .where(c.state == JobState.delayed.sql, c.until <= bindparam("p_at"))
+            .order_by(c.until)
+            .limit(PROMOTED_AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        self._promote = (
+            update(table)
+            .where(dialect.among(c.id, "p_ids"))
+            .values(state=bindparam("p_state"), until=None)
+        )
+        self._tags = select(task.c.id, task.c.tags)
+        self._any_open = select(exists().where(c.state == JobState.open.sql))
+        self._any_open_of = select(
+            exists().where(c.state == JobState.open.sql, dialect.among(c.task_id, "p_tasks"))
+        )
+        busy = (
+            select(c.task_id, func.count().label("running"))
+            .where(c.state == JobState.running.sql)
+            .group_by(c.task_id)
+            .subquery("busy")
+        )
+        self._full = (
+            select(busy.c.task_id)
+            .join(task, task.c.id == busy.c.task_id)
+            .where(task.c.max_running_jobs <= busy.c.running)
+        )
+        self._next_delayed = (
+            select(c.until)
+            .where(c.state == JobState.delayed.sql, ~dialect.among(c.task_id, "p_full"))
+            .order_by(c.until)
+            .limit(1)
+        )
+        self._next_delayed_of = self._next_delayed.where(dialect.among(c.task_id, "p_tasks"))
+
+    def claim(
+        self,
+        connection: Connection,
+        scheduler_id: str,
+        lease: timedelta,
+        limit: int,
+        accept: JobFilter | None,
+    ) -> ClaimedJobs:
+        """Claim jobs in the order of their rank; end those that cannot be read."""
+        accepted = self._accepted(connection, accept)
+        situation = self._look(connection)
+        if situation.delayed is not None and situation.delayed <= situation.now:
+            self._promote_due(connection, situation.now)
+            situation = self._look(connection)
+        rows = self._open_jobs(connection, limit, accepted)
+        rows += self._limited_jobs(connection, limit, situation.heads, accepted)
+        rows.sort(key=itemgetter(self._rank))
+        at, until = situation.now, situation.now + micros_of(lease)
+        read = ReadJobs()
+        self._jobs.read(rows[:limit], read)
+        unreadable = self._endings.end_unreadable(connection, read.unreadable, at)
+        owner = {"p_owner": scheduler_id, "p_until": until}
+        for batch in in_batches([job.id for job in read.jobs]):
+            connection.execute(self._claim, {"p_ids": batch, **owner})
+        jobs = [
+            evolve(
+                job,
+                acquired_by=scheduler_id,
+                acquired_until=instant(until),
+                token=job.token + 1,
+            )
+            for job in read.jobs
+        ]
+        return ClaimedJobs(jobs, unreadable, at)
+
+    def _accepted(
+        self, connection: Connection, accept: JobFilter | None
+    ) -> Collection[str] | None:
+        """Return the ids of the tasks that a filter accepts; `None` for all."""
+        if accept is None or not (accept.task_ids or accept.tags):
+            return None
+        if not accept.tags:
+            return accept.task_ids
+        tagged = {
+            task_id
+            for task_id, tags in connection.execute(self._tags)
+            if tags is not None and not accept.tags.isdisjoint(json.loads(tags))
+        }
+        return tagged & accept.task_ids if accept.task_ids else tagged
+
+    def _look(self, connection: Connection) -> _Situation:
+        rows = connection.execute(self._situation, self._base.moment()).all()
+        now, delayed, lease_end = rows[0][:3]
+        heads = [_Head(*row[3:]) for row in rows if row[3] is not None]
+        return _Situation(now, delayed, lease_end, heads)
+
+    def _promote_due(self, connection: Connection, now: int) -> None:
+        """Let delayed jobs whose time has come wait with the others."""
+        rows = connection.execute(self._due, {"p_at": now}).all()
+        if not rows:
+            return
+        _, limited = self._tasks.share(connection, {task_id for _, task_id in rows})
+        for is_limited, state in ((False, JobState.open), (True, JobState.limited)):
+            ids = [job_id for job_id, task_id in rows if limited[task_id] is is_limited]
+            for batch in in_batches(ids):
+                connection.execute(self._promote, {"p_ids": batch, "p_state": state.value})
+
+    def _open_jobs(
+        self, connection: Connection, limit: int, accepted: Collection[str] | None
+    ) -> list[Row]:
+        if accepted is None:
+            return list(connection.execute(self._open, {"p_limit": limit}))
+        counts = [(task_id, limit) for task_id in sorted(accepted)]
+        return self._first(connection, JobState.open, counts, limit)
+
+    def _limited_jobs(
+        self,
+        connection: Connection,
+        limit: int,
+        heads: Sequence[_Head],
+        accepted: Collection[str] | None,
+    ) -> list[Row]:
+        hopeful = [
+            head
+            for head in heads
+            if head.free > 0 and (accepted is None or head.task_id in accepted)
+        ]
+        # Each of these tasks gives a job at least, so later ones cannot be among the first `limit`.
+        hopeful = sorted(hopeful, key=lambda head: head.rank)[:limit]
+        if not hopeful:
+            return []
+        ids = sorted(head.task_id for head in hopeful)
+        locked = list(connection.execute(self._lock_slots, {"p_ids": ids}).scalars())
+        # Only what is read after the lock was had is certain to know of all that runs.
+        counts = [
+            (task_id, min(free, limit))
+            for task_id, free in connection.execute(self._free, {"p_ids": locked})
+            if free > 0
+        ]
+        return self._first(connection, JobState.limited, counts, limit)
+
+    def _first(
+        self,
+        connection: Connection,
+        state: JobState,
+        counts: Sequence[tuple[str, int]],
+        limit: int,
+    ) -> list[Row]:
+        if not counts:
+            return []
+        base = self._base
+        return base.dialect.first_of_tasks(connection, base.tables, state.value, counts, limit)
+
+    def time_to_next(
+        self, connection: Connection, accept: JobFilter | None
+    ) -> timedelta | None:
+        """Return how long until a job can be claimed, or its lease runs out; `None` if there is nothing to wait for."""
+        accepted = self._accepted(connection, accept)
+        situation = self._look(connection)
+        for head in situation.heads:
+            if head.free > 0 and (accepted is None or head.task_id in accepted):
+                return duration(0)
+        if self._is_any_open(connection, accepted):
+            return duration(0)
+        times = [situation.lease_end]
+        if situation.delayed is not None:
+            times.append(self._first_delayed(connection, accepted))
+        known = [time for time in times if time is not None]
+        return duration(min(known) - situation.now) if known else None
+
+    def _is_any_open(self, connection: Connection, accepted: Collection[str] | None) -> bool:
+        if accepted is None:
+            return bool(connection.execute(self._any_open).scalar_one())
+        return bool(connection.execute(self._any_open_of, {"p_tasks": sorted(accepted)}).scalar_one())
+
+    def _first_delayed(
+        self, connection: Connection, accepted: Collection[str] | None
+    ) -> int | None:
+        """Return when the next delayed job of a task with free slots may start."""
+        binds = {"p_full": list(connection.execute(self._full).scalars())}
+        if accepted is None:
+            return connection.execute(self._next_delayed, binds).scalar_one_or_none()
+        binds["p_tasks"] = sorted(accepted)
+        return connection.execute(self._next_delayed_of, binds).scalar_one_or_none()

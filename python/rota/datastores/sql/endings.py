@@ -1,0 +1,294 @@
+"""The transactions that end jobs: with a result, for now, or because nobody else will."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from attrs import define, field
+from sqlalchemy import bindparam, delete, select, update
+
+from rota.datastores.sql.base import in_batches
+from rota.datastores.sql.instants import duration, instant, micros_of
+from rota.datastores.sql.rows.jobs import ready_state, result_from_row, result_row
+from rota.datastores.sql.rows.objects import as_uuid, describe
+from rota.datastores.sql.tables import WAITING, JobState
+from rota.model import AbandonedPolicy, DeserializationError, Job, JobOutcome, JobResult
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    from sqlalchemy import Connection
+
+    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql.base import Base
+    from rota.datastores.sql.tasks import Tasks
+    from rota.model import JobRelease
+
+__all__ = ["Ended", "Ending", "Endings"]
+
+
+class Ending(NamedTuple):
+    """A job that has ended, or whose attempt has.
+
+    :param worker: who held it, if somebody did
+    """
+
+    job: Job
+    result: JobResult
+    worker: str | None
+
+
+@define
+class Ended:
+    """What became of jobs that were to end, or to be handed back.
+
+    :param at: the time by the store's clock
+    :param refused: whose claims were no longer current
+    :param endings: that have ended, or whose attempt has
+    """
+
+    at: int = 0
+    refused: set[UUID] = field(factory=set)
+    endings: list[Ending] = field(factory=list)
+
+
+#: the columns that change when a job is to run again
+_AGAIN = (
+    "id",
+    "attempt",
+    "start_deadline",
+    "not_before",
+    "state",
+    "until",
+    "cancelled",
+    "token",
+)
+
+
+class Endings:
+    """Ends jobs, and keeps results for as long as they are wanted.
+
+    Nothing here reads the arguments of a job, which may be what is wrong with it.
+    """
+
+    def __init__(self, base: Base, tasks: Tasks) -> None:
+        self._base = base
+        self._tasks = tasks
+        table, c = base.tables.jobs, base.tables.jobs.c
+        results, dialect = base.tables.results, base.dialect
+        among = dialect.among(c.id, "p_ids")
+        now = dialect.now.label("now")
+        self._lock = select(table, now).where(among).order_by(c.id).with_for_update()
+        self._delete = delete(table).where(among)
+        self._cancel = update(table).where(among).values(cancelled=True)
+        limit = bindparam("p_limit")
+        self._expired = (
+            select(table, now)
+            .where(c.state == JobState.running.sql, c.until <= dialect.now)
+            .order_by(c.until)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        self._missed = (
+            select(table, now)
+            .where(c.state.in_([state.sql for state in WAITING]), c.start_deadline < dialect.now)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        self._policies = select(base.tables.tasks.c.id, base.tables.tasks.c.abandoned)
+        self._result = select(results).where(
+            results.c.job_id == bindparam("p_id"), results.c.expires_at > dialect.now
+        )
+        self._old_results = (
+            select(results.c.job_id)
+            .where(results.c.expires_at <= dialect.now)
+            .order_by(results.c.expires_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        self._delete_results = delete(results).where(dialect.among(results.c.job_id, "p_ids"))
+
+    # by those who hold them
+
+    def release(
+        self, connection: Connection, scheduler_id: str, releases: Sequence[JobRelease]
+    ) -> Ended:
+        """Record results and end claims, as far as they are current."""
+        ended = Ended()
+        rows = self._locked(connection, [release.job.id for release in releases])
+        finals: list[tuple[Row, JobResult]] = []
+        again: list[tuple[Row, int, timedelta | None]] = []
+        for release in releases:
+            job, result = release.job, release.result
+            row = rows.pop(job.id, None)
+            if row is None or (row.token, row.acquired_by) != (job.token, scheduler_id):
+                ended.refused.add(job.id)
+                continue
+            ended.at = row.now
+            if row.cancelled and result is None:
+                result = _result(row, JobOutcome.cancelled, instant(row.now))
+            if result is not None:
+                ended.endings.append(Ending(job, result, scheduler_id))
+            if result is not None and (release.run_again_after is None or row.cancelled):
+                finals.append((row, result))
+            else:
+                attempt = row.attempt if result is None else row.attempt + 1
+                again.append((row, attempt, release.run_again_after))
+        self._finish(connection, finals)
+        self._requeue(connection, again)
+        return ended
+
+    def cancel(self, connection: Connection, ids: Collection[UUID]) -> tuple[set[UUID], Ended]:
+        """End waiting jobs, mark running ones; return the ids of both, and what has ended."""
+        rows = self._locked(connection, ids)
+        waiting = [row for row in rows.values() if row.state != JobState.running]
+        running = [row.id for row in rows.values() if row.state == JobState.running]
+        ended = Ended()
+        self._end_all(connection, waiting, JobOutcome.cancelled, ended)
+        for batch in in_batches(running):
+            connection.execute(self._cancel, {"p_ids": batch})
+        return set(rows), ended
+
+    # by anybody
+
+    def reap(self, connection: Connection, limit: int) -> tuple[Ended, bool]:
+        """End up to `limit` jobs that nobody else will end; tell whether there may be more."""
+        ended = Ended()
+        binds = {"p_limit": limit, **self._base.moment()}
+        expired = connection.execute(self._expired, binds).all()
+        missed = connection.execute(self._missed, binds).all()
+        if expired:
+            policies = {row.id: row.abandoned for row in connection.execute(self._policies)}
+            again = AbandonedPolicy.run_again.name
+            cancelled = [row for row in expired if row.cancelled]
+            left = [row for row in expired if not row.cancelled]
+            self._end_all(connection, cancelled, JobOutcome.cancelled, ended)
+            abandoned = [row for row in left if policies[row.task_id] != again]
+            self._end_all(connection, abandoned, JobOutcome.abandoned, ended)
+            others = [row for row in left if policies[row.task_id] == again]
+            _note(others, JobOutcome.abandoned, ended)
+            self._requeue(connection, [(row, row.attempt + 1, None) for row in others])
+        self._end_all(connection, missed, JobOutcome.missed_start_deadline, ended)
+        return ended, limit in (len(expired), len(missed))
+
+    def end_unreadable(
+        self, connection: Connection, unreadable: Iterable[tuple[Row, Exception]], at: int
+    ) -> list[Ending]:
+        """End jobs whose arguments cannot be read."""
+        finals = []
+        for row, exception in unreadable:
+            error = DeserializationError(describe(exception))
+            result = _result(row, JobOutcome.deserialization_failed, instant(at), error)
+            finals.append((row, result))
+        self._finish(connection, finals)
+        return [Ending(_outline(row), result, None) for row, result in finals]
+
+    # results
+
+    def get_result(self, connection: Connection, job_id: UUID) -> JobResult | None:
+        """Return the kept result of a job, or `None`.
+
+        :raises DeserializationError: if the return value cannot be read
+        """
+        binds = {"p_id": job_id, **self._base.moment()}
+        row = connection.execute(self._result, binds).one_or_none()
+        return None if row is None else result_from_row(self._base.objects, row)
+
+    def clean_up(self, connection: Connection, limit: int) -> bool:
+        """Remove up to `limit` results whose time is up; tell whether there may be more."""
+        binds = {"p_limit": limit, **self._base.moment()}
+        ids = list(connection.execute(self._old_results, binds).scalars())
+        if ids:
+            connection.execute(self._delete_results, {"p_ids": ids})
+        return len(ids) == limit
+
+    # in pieces
+
+    def _locked(self, connection: Connection, ids: Collection[UUID]) -> dict[UUID, Row]:
+        rows: dict[UUID, Row] = {}
+        for batch in in_batches(sorted(set(ids))):
+            found = connection.execute(self._lock, {"p_ids": batch, **self._base.moment()})
+            rows.update((as_uuid(row.id), row) for row in found)
+        return rows
+
+    def _end_all(
+        self, connection: Connection, rows: Sequence[Row], outcome: JobOutcome, ended: Ended
+    ) -> None:
+        self._finish(connection, _note(rows, outcome, ended))
+
+    def _finish(self, connection: Connection, finals: Sequence[tuple[Row, JobResult]]) -> None:
+        """Remove jobs, and keep those of their results that are to be kept."""
+        objects, dialect = self._base.objects, self._base.dialect
+        for batch in in_batches(finals):
+            connection.execute(self._delete, {"p_ids": [row.id for row, _ in batch]})
+            kept = [
+                result_row(objects, result, row.schedule_id, row.nominal)
+                for row, result in batch
+                if result.expires_at > result.finished_at
+            ]
+            if kept:
+                dialect.insert_many(connection, self._base.tables.results, kept)
+
+    def _requeue(
+        self,
+        connection: Connection,
+        again: Sequence[tuple[Row, int, timedelta | None]],
+    ) -> None:
+        """Let jobs wait for a worker again, with a new number of the attempt and after a pause."""
+        if not again:
+            return
+        _, limited = self._tasks.share(connection, {row.task_id for row, _, _ in again})
+        values = []
+        for row, attempt, pause in again:
+            # The deadline was that of the first attempt.
+            deadline = row.start_deadline if attempt == row.attempt else None
+            state, until, not_before = ready_state(limited[row.task_id]), None, row.not_before
+            if pause:
+                state = JobState.delayed
+                until = not_before = row.now + micros_of(pause)
+            delay = (not_before, state.value, until)
+            values.append((row.id, attempt, deadline, *delay, False, row.token + 1))
+        table, clear = self._base.tables.jobs, ("acquired_by",)
+        for batch in in_batches(values):
+            self._base.dialect.update_many(connection, table, _AGAIN, batch, clear)
+
+
+def _note(
+    rows: Sequence[Row], outcome: JobOutcome, ended: Ended
+) -> Sequence[tuple[Row, JobResult]]:
+    """Note an outcome for each of some jobs; return these with their results."""
+    results = []
+    for row in rows:
+        result = _result(row, outcome, instant(row.now))
+        results.append((row, result))
+        ended.at = row.now
+        ended.endings.append(Ending(_outline(row), result, row.acquired_by))
+    return results
+
+
+def _outline(row: Row) -> Job:
+    """Return a job without what only a serializer could read."""
+    return Job(
+        id=as_uuid(row.id),
+        task_id=row.task_id,
+        schedule_id=row.schedule_id,
+        scheduled_fire_time=instant(row.scheduled_fire_time, row.scheduled_offset),
+        executor=row.executor,
+        attempt=row.attempt,
+        created_at=instant(row.created_at),
+    )
+
+
+def _result(
+    row: Row, outcome: JobOutcome, at: datetime, exception: BaseException | None = None
+) -> JobResult:
+    return JobResult(
+        job_id=as_uuid(row.id),
+        outcome=outcome,
+        finished_at=at,
+        expires_at=at + duration(row.result_expiration_time),
+        exception=exception,
+        attempt=row.attempt,
+    )

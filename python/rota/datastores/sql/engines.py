@@ -1,0 +1,76 @@
+"""Engines: found for a URL, or taken from the caller."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from rota.datastores.sql._mysql import MySQL
+from rota.datastores.sql._postgresql import PostgreSQL
+from rota.datastores.sql._sqlite import SQLite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rota.datastores.sql._dialect import Dialect
+
+__all__ = ["dialect_of", "engine_for", "lease_engine", "with_driver"]
+
+DIALECTS: Mapping[str, type[Dialect]] = {
+    "sqlite": SQLite,
+    "postgresql": PostgreSQL,
+    "mysql": MySQL,
+    "mariadb": MySQL,
+}
+
+
+def dialect_of(url: URL) -> Dialect:
+    """Return what this store knows of the database at a URL.
+
+    :raises ValueError: if it knows nothing of it
+    """
+    name = url.get_backend_name()
+    try:
+        return DIALECTS[name]()
+    except KeyError:
+        known = ", ".join(DIALECTS)
+        raise ValueError(f"the database must be one of {known}, got: {name!r}") from None
+
+
+def with_driver(url: str | URL) -> URL:
+    """Return a URL with a driver: the first installed one that fits, if it names none.
+
+    :raises ValueError: if the database is not known
+    """
+    url = make_url(url)
+    dialect = dialect_of(url)
+    if "+" in url.drivername:
+        return url
+    installed = (driver for driver in dialect.drivers if find_spec(driver))
+    driver = next(installed, dialect.drivers[0])
+    return url.set(drivername=f"{url.drivername}+{driver}")
+
+
+def engine_for(url: str | URL, **options: object) -> AsyncEngine:
+    """Make an engine that a store has for itself."""
+    url = with_driver(url)
+    dialect = dialect_of(url)
+    engine = create_async_engine(url, **{**dialect.engine_options(url), **options})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(driver_connection: object, _record: object) -> None:
+        dialect.connected(driver_connection)
+
+    return engine
+
+
+def lease_engine(engine: AsyncEngine, *, is_own: bool) -> AsyncEngine | None:
+    """Return a second engine for the same database, which connects in the same way; `None` if there can be none."""
+    if dialect_of(engine.url).is_private(engine.url):
+        return None
+    if is_own:
+        return engine_for(engine.url, pool_size=1, max_overflow=0)
+    return create_async_engine(engine.url, pool=engine.sync_engine.pool.recreate())

@@ -1,0 +1,122 @@
+"""The transactions that add and return jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+from sqlalchemy import select, union_all
+from sqlalchemy.exc import IntegrityError
+
+from rota.datastores.sql.base import BATCH, in_batches
+from rota.datastores.sql.rows.jobs import job_from_row, job_row, nominal_micros
+from rota.model import ConflictingIdError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from uuid import UUID
+
+    from sqlalchemy import Connection
+
+    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql.base import Base
+    from rota.datastores.sql.tasks import Tasks
+    from rota.model import Job
+
+__all__ = ["Jobs", "ReadJobs"]
+
+
+@define
+class ReadJobs:
+    """What could be read of some rows, and what could not, with the reason; and the time by the store's clock."""
+
+    at: int = 0
+    jobs: list[Job] = field(factory=list)
+    unreadable: list[tuple[Row, Exception]] = field(factory=list)
+
+
+class Jobs:
+    """Adds and returns jobs."""
+
+    def __init__(self, base: Base, tasks: Tasks) -> None:
+        self._base = base
+        self._tasks = tasks
+        jobs, results = base.tables.jobs, base.tables.results
+        self._all = select(jobs).order_by(jobs.c.created_at, jobs.c.id)
+        self._some = self._all.where(base.dialect.among(jobs.c.id, "p_ids"))
+        self._fired = union_all(
+            *(
+                select(table.c.schedule_id, table.c.nominal).where(
+                    base.dialect.pairs_among(table.c.schedule_id, table.c.nominal, "p_pairs")
+                )
+                for table in (jobs, results)
+            )
+        )
+
+    def add(self, connection: Connection, jobs: Sequence[Job]) -> int:
+        """Add jobs, all or none; return when that was by the store's clock.
+
+        :raises TaskLookupError: if a task does not exist
+        :raises SerializationError: if an argument cannot be stored
+        :raises ConflictingIdError: if a job by the id of one exists already
+        """
+        try:
+            return self._insert(connection, jobs)
+        except IntegrityError as exc:
+            raise ConflictingIdError(str(jobs[0].id)) from exc
+
+    def add_new(self, connection: Connection, jobs: Sequence[Job]) -> list[Job]:
+        """Add those jobs whose schedule has not given one for their fire time; return them."""
+        new: list[Job] = []
+        for batch in in_batches(jobs):
+            new += self._new(connection, batch)
+        if new:
+            self._insert(connection, new)
+        return new
+
+    def _new(self, connection: Connection, jobs: Sequence[Job]) -> list[Job]:
+        keys = [(job.schedule_id, nominal_micros(job)) for job in jobs]
+        pairs = sorted({pair for pair in keys if None not in pair})
+        if not pairs:
+            return list(jobs)
+        binds = self._base.dialect.pairs("p_pairs", pairs)
+        taken = {tuple(row) for row in connection.execute(self._fired, binds)}
+        new = []
+        for job, key in zip(jobs, keys, strict=True):
+            if key not in taken:
+                new.append(job)
+                if None not in key:
+                    taken.add(key)
+        return new
+
+    def _insert(self, connection: Connection, jobs: Sequence[Job]) -> int:
+        base = self._base
+        now, limited = self._tasks.share(connection, {job.task_id for job in jobs})
+        for batch in in_batches(jobs):
+            rows = [job_row(base.objects, job, limited[job.task_id], now) for job in batch]
+            base.dialect.insert_many(connection, base.tables.jobs, rows)
+        return now
+
+    def get(self, connection: Connection, ids: Collection[UUID] | None) -> ReadJobs:
+        """Return the jobs with these ids that exist (`None`: all), ordered by creation time and id."""
+        read = ReadJobs()
+        if ids is None:
+            self.read(connection.execute(self._all), read)
+        else:
+            for batch in in_batches(sorted(set(ids))):
+                self.read(connection.execute(self._some, {"p_ids": batch}), read)
+            if len(ids) > BATCH:
+                read.jobs.sort(key=lambda job: (job.created_at, job.id))
+        if read.unreadable:
+            read.at = self._base.now(connection)
+        return read
+
+    def read(self, rows: Iterable[Row], into: ReadJobs) -> None:
+        """Add what can be read of some rows, and what cannot."""
+        for row in rows:
+            try:
+                job = job_from_row(self._base.objects, row)
+            except Exception as exc:  # noqa: BLE001 - reading arguments may raise anything
+                into.unreadable.append((row, exc))
+            else:
+                into.jobs.append(job)

@@ -1,0 +1,72 @@
+"""Failures that pass: what is tried again, how often, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from logging import Logger
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import define, field, frozen
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base, wait_random_exponential
+
+from rota.datastores.sql._dialect import Failure
+
+if TYPE_CHECKING:
+    from rota.abc import Clock
+
+__all__ = ["Outages", "RetrySettings"]
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class RetrySettings:
+    """When an operation that fails for reasons that may pass is tried again, and for how long.
+
+    :param stop: when the error is raised after all; by default after a minute
+    :param wait: the pause between two attempts; by default random, up to 0.1 seconds after the first and up to twice
+        as many after each other, but never more than 5
+    """
+
+    stop: stop_base = field(factory=lambda: stop_after_delay(60))
+    wait: wait_base = field(factory=lambda: wait_random_exponential(multiplier=0.1, max=5))
+
+
+@define(eq=False)
+class Outages:
+    """Tries again what fails for reasons that may pass; logs once that an outage began, and once that it is over."""
+
+    settings: RetrySettings
+    logger: Logger
+    clock: Clock
+    kind_of: Callable[[BaseException], Failure]
+    _since: float | None = None
+
+    async def survive(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return what `attempt` returns, calling it again after each failure that may pass."""
+        retrying = AsyncRetrying(
+            stop=self.settings.stop,
+            wait=self.settings.wait,
+            sleep=self.clock.sleep,
+            retry=retry_if_exception(lambda error: self.kind_of(error) is not Failure.final),
+            before_sleep=self._failed,
+            reraise=True,
+        )
+        result = await retrying(attempt)
+        if self._since is not None:
+            seconds = self.clock.monotonic() - self._since
+            self._since = None
+            self.logger.warning("the database works again, after %.1f seconds", seconds)
+        return result
+
+    def _failed(self, state: RetryCallState) -> None:
+        assert state.outcome is not None, "tenacity sleeps after an attempt"
+        error = state.outcome.exception()
+        assert error is not None, "only failures are tried again"
+        if self.kind_of(error) is Failure.conflict:
+            self.logger.debug("transactions got in each other's way; trying again: %s", error)
+        elif self._since is None:
+            self._since = self.clock.monotonic()
+            self.logger.warning("the database failed; trying again until it works: %s", error)

@@ -1,0 +1,51 @@
+"""The transactions of a store, put together for its database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from rota.datastores.sql.base import Base
+from rota.datastores.sql.claims import Claims
+from rota.datastores.sql.endings import Endings
+from rota.datastores.sql.firing import Firing
+from rota.datastores.sql.jobs import Jobs
+from rota.datastores.sql.leases import Leases
+from rota.datastores.sql.schedules import Schedules
+from rota.datastores.sql.tasks import Tasks
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Parts"]
+
+
+@frozen
+class Parts:
+    """The transactions, by what they deal with."""
+
+    tasks: Tasks
+    schedules: Schedules
+    firing: Firing
+    jobs: Jobs
+    claims: Claims
+    leases: Leases
+    endings: Endings
+
+    @classmethod
+    def of(cls, base: Base) -> Self:
+        """Put them together."""
+        tasks = Tasks(base)
+        schedules = Schedules(base, tasks)
+        jobs = Jobs(base, tasks)
+        endings = Endings(base, tasks)
+        return cls(
+            tasks=tasks,
+            schedules=schedules,
+            firing=Firing(base, schedules, jobs),
+            jobs=jobs,
+            claims=Claims(base, tasks, jobs, endings),
+            leases=Leases(base),
+            endings=endings,
+        )

@@ -1,0 +1,1 @@
+"""How tasks, schedules, jobs and results become rows, and rows become them again."""

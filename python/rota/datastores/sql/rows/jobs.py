@@ -1,0 +1,185 @@
+"""Rows of jobs and of results."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from rota.datastores.sql.instants import duration, instant, micros, micros_of, offset_of
+from rota.datastores.sql.rows.objects import (
+    PRIORITIES,
+    Objects,
+    as_priority,
+    as_uuid,
+    from_json,
+    storable,
+    to_json,
+)
+from rota.datastores.sql.tables import JobState
+from rota.model import Job, JobOutcome, JobResult
+from rota.serializers import SerializedResult, deserialize_result, serialize_result
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from rota.datastores.sql._dialect import Row
+
+__all__ = ["job_from_row", "job_row", "nominal_micros", "ready_state", "result_from_row", "result_row"]
+
+_RANK = Struct(">IQQ16s")
+_BIAS = 1 << 63
+_NO_TIME = timedelta(0)
+
+
+def ready_state(limited: bool) -> JobState:
+    """Return the state of a job that waits for a worker, by whether its task has a limit of running jobs."""
+    return JobState.limited if limited else JobState.open
+
+
+def nominal_micros(job: Job) -> int | None:
+    """Return the fire time that the trigger gave. Jitter is real time, whatever the clocks on the wall did meanwhile."""
+    if job.scheduled_fire_time is None:
+        return None
+    return micros(job.scheduled_fire_time) - micros_of(job.jitter)
+
+
+def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Row:
+    """Return the row of a job that nobody holds, in the order of the table's columns.
+
+    :param limited: whether its task has a limit of running jobs
+    :param now: the time by the store's clock
+    :raises SerializationError: if something in it cannot be stored
+    """
+    scheduled = micros(job.scheduled_fire_time)
+    created_at = micros(job.created_at)
+    not_before = micros(job.not_before)
+    state, until = ready_state(limited), None
+    if not_before is not None and not_before > now:
+        state, until = JobState.delayed, not_before
+    return (
+        job.id,
+        job.task_id,
+        objects.write_arguments(_place(job.id), job.args, job.kwargs),
+        None if job.schedule_id is None else storable("schedule id", job.schedule_id),
+        nominal_micros(job),
+        scheduled,
+        offset_of(job.scheduled_fire_time),
+        job.executor,
+        micros(job.start_deadline),
+        micros_of(job.result_expiration_time),
+        to_json(job.metadata),
+        job.priority,
+        not_before,
+        job.attempt,
+        created_at,
+        _RANK.pack(
+            PRIORITIES.stop - 1 - as_priority(job.priority),
+            (created_at if scheduled is None else scheduled) + _BIAS,
+            created_at + _BIAS,
+            job.id.bytes,
+        ),
+        state.value,
+        until,
+        job.token,
+        None,
+        False,
+    )
+
+
+def job_from_row(objects: Objects, row: Row) -> Job:
+    """Return the job of a row in the order of the table's columns. Raises whatever reading its arguments raises."""
+    (
+        id_,
+        task_id,
+        payload,
+        schedule_id,
+        nominal,
+        scheduled,
+        offset,
+        executor,
+        start_deadline,
+        result_expiration_time,
+        metadata,
+        priority,
+        not_before,
+        attempt,
+        created_at,
+        _rank,
+        _state,
+        until,
+        token,
+        acquired_by,
+        _cancelled,
+    ) = row
+    id_ = as_uuid(id_)
+    args, kwargs = objects.read_arguments(_place(id_), payload)
+    return Job(
+        id=id_,
+        task_id=task_id,
+        args=args,
+        kwargs=kwargs,
+        schedule_id=schedule_id,
+        scheduled_fire_time=instant(scheduled, offset),
+        jitter=_NO_TIME if scheduled == nominal else duration(scheduled - nominal),
+        executor=executor,
+        start_deadline=instant(start_deadline),
+        result_expiration_time=duration(result_expiration_time),
+        metadata=from_json(metadata),
+        priority=priority,
+        not_before=instant(not_before),
+        attempt=attempt,
+        created_at=instant(created_at),
+        token=token,
+        acquired_by=acquired_by,
+        acquired_until=None if acquired_by is None else instant(until),
+    )
+
+
+def result_row(
+    objects: Objects, result: JobResult, schedule_id: str | None, nominal: int | None
+) -> Row:
+    """Return the row of a result, in the order of the table's columns."""
+    stored = serialize_result(objects.serializer, result, context=_result_place(result.job_id))
+    return (
+        result.job_id,
+        schedule_id,
+        nominal,
+        result.outcome.name,
+        micros(result.started_at),
+        micros(result.finished_at),
+        micros(result.expires_at),
+        result.attempt,
+        stored.return_value,
+        stored.exception,
+    )
+
+
+def result_from_row(objects: Objects, row: Row) -> JobResult:
+    """Return the result of a row in the order of the table's columns."""
+    job_id, _schedule_id, _nominal, outcome, started_at, finished_at, expires_at, *rest = row
+    job_id = as_uuid(job_id)
+    attempt, return_value, exception = rest
+    exception, return_value = deserialize_result(
+        objects.serializer,
+        SerializedResult(exception, return_value),
+        context=_result_place(job_id),
+    )
+    return JobResult(
+        job_id=job_id,
+        outcome=JobOutcome[outcome],
+        started_at=instant(started_at),
+        finished_at=instant(finished_at),
+        expires_at=instant(expires_at),
+        attempt=attempt,
+        return_value=return_value,
+        exception=exception,
+    )
+
+
+def _place(job_id: UUID) -> bytes:
+    return b"job arguments " + job_id.bytes
+
+
+def _result_place(job_id: UUID) -> bytes:
+    return b"job result " + job_id.bytes

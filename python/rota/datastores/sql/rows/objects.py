@@ -1,0 +1,184 @@
+"""The parts of rows that the serializer of a store makes and reads: triggers, arguments, results; and texts."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from rota.abc import Serializer, Trigger
+from rota.model import DeserializationError, SerializationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "Definition",
+    "Objects",
+    "as_priority",
+    "as_text",
+    "as_uuid",
+    "describe",
+    "from_json",
+    "storable",
+    "to_json",
+]
+
+CACHED_TRIGGERS = 10_000
+PRIORITIES = range(-(1 << 31), 1 << 31)
+
+
+class Definition(NamedTuple):
+    """A trigger as it is stored.
+
+    :param data: it, serialized; at its beginning, unless it is stateful
+    :param stateful: whether its position is in `data`
+    :param cursor: otherwise its position, as JSON
+    """
+
+    data: bytes
+    stateful: bool
+    cursor: str | None
+
+
+class Objects:
+    """Writes and reads triggers and arguments, and remembers the definitions of triggers that it has seen.
+
+    Each object is written for its place, so that bytes that are signed count nowhere else.
+    """
+
+    def __init__(self, serializer: Serializer) -> None:
+        self.serializer = serializer
+        one, other = (serializer.serialize(None, context=place) for place in (b"1", b"2"))
+        self._places_differ = one != other
+        self._read_definition = lru_cache(CACHED_TRIGGERS)(self._read_anew)
+        self._write_definition = lru_cache(CACHED_TRIGGERS)(self._write_anew)
+
+    def definition(self, schedule_id: str, trigger: Trigger) -> Definition:
+        """Return what is stored of a trigger.
+
+        :raises SerializationError: if it cannot be written
+        """
+        place = self._place(schedule_id)
+        if trigger.stateful:
+            return Definition(self.serializer.serialize(trigger, context=place), True, None)
+        try:
+            data = self._write_definition(trigger, place)
+        except TypeError:  # a part of it has no hash
+            data = self._write_anew(trigger, place)
+        return Definition(data, False, cursor_text(trigger))
+
+    def trigger(self, schedule_id: str, stored: Definition) -> Trigger:
+        """Return a stored trigger at its position. Raises whatever reading it raises."""
+        place = self._place(schedule_id)
+        if stored.stateful:
+            return self._read_anew(stored.data, place)
+        definition = self._read_definition(stored.data, place)
+        return definition.at(None if stored.cursor is None else json.loads(stored.cursor))
+
+    def same_definition(self, schedule_id: str, stored: Definition, new: Definition) -> bool:
+        """Tell whether a stored trigger has the definition of a new one."""
+        if stored.data == new.data:
+            return True
+        if stored.stateful or new.stateful:
+            return False
+        place = self._place(schedule_id)
+        try:
+            old = self._read_definition(stored.data, place)
+            return bool(old == self._read_definition(new.data, place))
+        except Exception:  # noqa: BLE001 - what cannot be read is not the same
+            return False
+
+    def _place(self, schedule_id: str) -> bytes:
+        return b"schedule trigger " + schedule_id.encode() if self._places_differ else b""
+
+    def _write_anew(self, trigger: Trigger, place: bytes) -> bytes:
+        return self.serializer.serialize(trigger.at(None), context=place)
+
+    def _read_anew(self, data: bytes, place: bytes) -> Trigger:
+        trigger = self.serializer.deserialize(data, context=place)
+        if not isinstance(trigger, Trigger):
+            raise DeserializationError(f"expected a trigger, got: {type(trigger).__qualname__}")
+        return trigger
+
+    def write_arguments(
+        self, place: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> bytes | None:
+        """Return the arguments of a job or a schedule in one piece; `None` if there are none.
+
+        :raises SerializationError: if one of them cannot be written
+        """
+        if not args and not kwargs:
+            return None
+        return self.serializer.serialize([list(args), dict(kwargs)], context=place)
+
+    def read_arguments(
+        self, place: bytes, data: bytes | None
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Return the arguments. Raises whatever reading them raises."""
+        if data is None:
+            return (), {}
+        args, kwargs = self.serializer.deserialize(data, context=place)
+        return args, kwargs
+
+
+def cursor_text(trigger: Trigger) -> str | None:
+    """Return the position of a trigger that is not stateful."""
+    cursor = trigger.cursor
+    return None if cursor is None else json.dumps(cursor)
+
+
+def as_uuid(value: UUID) -> UUID:
+    """Return a UUID of the standard library; drivers have classes of their own, which not every process can import."""
+    return value if type(value) is UUID else UUID(int=value.int)
+
+
+def as_text(value: str | None) -> str | None:
+    """Return a text that every database can keep."""
+    if value is None:
+        return None
+    return value.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+
+
+def storable(name: str, value: str) -> str:
+    """Refuse an id that is no valid Unicode text.
+
+    :raises SerializationError: if it is not
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise SerializationError(f"{name} must be valid Unicode, got: {value!a}") from None
+    return value
+
+
+def as_priority(value: int) -> int:
+    """Refuse a priority that does not fit into the column.
+
+    :raises SerializationError: if it does not
+    """
+    if value not in PRIORITIES:
+        raise SerializationError(
+            f"priority must be in {PRIORITIES.start}..{PRIORITIES.stop - 1}, got: {value}"
+        )
+    return value
+
+
+def describe(exception: BaseException) -> str:
+    """Return the class and the text of an exception, whatever its `__str__` does."""
+    kind = type(exception).__qualname__
+    try:
+        return f"{kind}: {exception}"
+    except Exception:  # noqa: BLE001 - a user's class may raise anything
+        return kind
+
+
+def to_json(value: Mapping[str, Any]) -> str | None:
+    """Return metadata as JSON; `None` if there are none."""
+    return json.dumps(value) if value else None
+
+
+def from_json(text: str | None) -> dict[str, Any]:
+    """Return the metadata of a JSON text."""
+    return json.loads(text) if text else {}

@@ -1,0 +1,103 @@
+"""The version of the tables: they are made, upgraded or refused at the start, under a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, insert, inspect, select
+from sqlalchemy.schema import CreateSchema
+
+from rota.model import RotaError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from rota.datastores.sql._dialect import Dialect
+    from rota.datastores.sql.tables import Tables
+
+__all__ = ["VERSION", "SchemaVersionError", "ensure", "stored_version"]
+
+VERSION = 1
+
+Step = Callable[["Connection", "Tables"], None]
+
+#: what turns tables of a version into those of the next; a step that was cut short must be repeatable
+STEPS: Mapping[int, Step] = {}
+
+
+class SchemaVersionError(RotaError, RuntimeError):
+    """The tables in the database are of a version that this rota does not work with."""
+
+
+def stored_version(connection: Connection, tables: Tables) -> int | None:
+    """Return the version of the tables in the database, or `None` if there are none."""
+    version = tables.version
+    if not inspect(connection).has_table(version.name, schema=version.schema):
+        return None
+    return connection.execute(select(func.max(version.c.version))).scalar_one_or_none()
+
+
+def is_current(connection: Connection, tables: Tables) -> bool:
+    """Tell whether there is nothing to make or to upgrade.
+
+    :raises SchemaVersionError: if the tables are those of a newer rota
+    """
+    version = stored_version(connection, tables)
+    if version is not None and version > VERSION:
+        raise SchemaVersionError(
+            f"the tables {tables.name}* are of schema version {version}, but this rota knows versions up to {VERSION}:"
+            " upgrade rota, or give this one tables of its own with schema= or table_prefix="
+        )
+    return version == VERSION
+
+
+def ensure(
+    connection: Connection,
+    dialect: Dialect,
+    tables: Tables,
+    *,
+    upgrade: bool = True,
+    steps: Mapping[int, Step] = STEPS,
+) -> None:
+    """Make the tables, or upgrade them, unless they are current. The caller commits.
+
+    Of several processes that start at once, one does it while the others wait.
+
+    :raises SchemaVersionError: if they are those of a newer rota, or of an older one and `upgrade` is false
+    """
+    dialect.lock_schema(connection, tables.name)
+    try:
+        if is_current(connection, tables):
+            return
+        version = stored_version(connection, tables)
+        if version is None:
+            _make(connection, dialect, tables)
+            return
+        if not upgrade:
+            raise SchemaVersionError(
+                f"the tables {tables.name}* are of schema version {version}, but this rota needs version {VERSION}:"
+                " upgrade them with `rota db upgrade`"
+            )
+        for number in range(version, VERSION):
+            steps[number](connection, tables)
+            _set_version(connection, tables, number + 1)
+    finally:
+        dialect.unlock_schema(connection, tables.name)
+
+
+def _make(connection: Connection, dialect: Dialect, tables: Tables) -> None:
+    schema = tables.schema
+    if (
+        schema is not None
+        and dialect.has_schemas
+        and schema not in inspect(connection).get_schema_names()
+    ):
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+    tables.metadata.create_all(connection)
+    _set_version(connection, tables, VERSION)
+
+
+def _set_version(connection: Connection, tables: Tables, version: int) -> None:
+    connection.execute(delete(tables.version))
+    connection.execute(insert(tables.version).values(version=version))

@@ -1,0 +1,101 @@
+"""Runs transactions: as a whole, again if they failed for reasons that may pass, and never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import anyio
+from anyio import CancelScope
+from attrs import define, frozen
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from rota.datastores.sql.base import Base
+    from rota.datastores.sql.outages import Outages
+
+__all__ = ["Transactions"]
+
+T = TypeVar("T")
+Work = Callable[["Connection"], T]
+
+
+@frozen
+class _Doubt(Generic[T]):
+    """A commit that failed, but may have reached the server.
+
+    :param result: what the transaction returned
+    :param evidence: by what the server can tell whether it was committed
+    """
+
+    result: T
+    evidence: Any
+
+
+@define
+class _Attempts(Generic[T]):
+    """One transaction, tried until it is known to have been committed."""
+
+    base: Base
+    work: Work[T]
+    doubt: _Doubt[T] | None = None
+
+    def run(self, connection: Connection) -> T:
+        dialect = self.base.dialect
+        if self.doubt is not None:
+            if dialect.was_committed(connection, self.base.tables, self.doubt.evidence):
+                return self.doubt.result
+            self.doubt = None
+        dialect.begin(connection)
+        result = self.work(connection)
+        if not dialect.is_remote:
+            connection.commit()
+            return result
+        evidence = dialect.leave_evidence(connection, self.base.tables)
+        try:
+            connection.commit()
+        except Exception:
+            self.doubt = _Doubt(result, evidence)
+            raise
+        return result
+
+
+class Transactions:
+    """Gives functions of a connection a connection, and a transaction of their own."""
+
+    def __init__(self, engine: AsyncEngine, base: Base, outages: Outages) -> None:
+        self._engine = engine
+        self._readers = base.dialect.readers(engine)
+        self._base = base
+        self._outages = outages
+        # In memory, SQLite has one connection for all; in a file, at most one connection that writes.
+        lock = nullcontext() if base.dialect.is_remote else anyio.Lock()
+        self._writing = lock
+        self._reading = lock if base.dialect.is_private(engine.url) else nullcontext()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run a transaction and commit it, trying again after failures that may pass."""
+        attempts = _Attempts(self._base, work)
+        return await self._outages.survive(
+            partial(self._once, self._engine, attempts.run, self._writing)
+        )
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a query, trying again after failures that may pass."""
+        return await self._outages.survive(
+            partial(self._once, self._readers, work, self._reading)
+        )
+
+    async def _once(self, engine: AsyncEngine, work: Work[T], turn: Any) -> T:
+        # A local database answers soon, and a connection in memory that is cancelled is a database that is lost.
+        with (
+            self._base.clock.busy(),
+            CancelScope(shield=not self._base.dialect.is_remote),
+        ):
+            async with turn, engine.connect() as connection:
+                return await connection.run_sync(work)
+        raise AssertionError("the scope is not cancelled")

@@ -1,0 +1,373 @@
+"""The data store on SQL databases: SQLite, PostgreSQL, MariaDB and MySQL, through SQLAlchemy."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import evolve
+from sqlalchemy import URL, Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from rota.abc import Acquired, DataStore
+from rota.datastores.sql import schema
+from rota.datastores.sql.announcements import Announcements
+from rota.datastores.sql.base import Base
+from rota.datastores.sql.engines import dialect_of, engine_for, lease_engine
+from rota.datastores.sql.instants import instant
+from rota.datastores.sql.news import News
+from rota.datastores.sql.outages import Outages, RetrySettings
+from rota.datastores.sql.parts import Parts
+from rota.datastores.sql.rows.objects import Objects
+from rota.datastores.sql.tables import Tables
+from rota.datastores.sql.transactions import Transactions
+from rota.serializers.pickle import PickleSerializer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from contextlib import AsyncExitStack
+    from datetime import datetime, timedelta
+    from logging import Logger
+    from uuid import UUID
+
+    from rota.abc import Clock, EventBroker, JobFilter, LostLeases, Serializer
+    from rota.datastores.sql._dialect import Dialect
+    from rota.model import (
+        ConflictPolicy,
+        Job,
+        JobRelease,
+        JobResult,
+        Schedule,
+        ScheduleResult,
+        Task,
+    )
+
+__all__ = ["SQLAlchemyDataStore"]
+
+T = TypeVar("T")
+
+CLEANED_AT_ONCE = 1_000
+
+
+class SQLAlchemyDataStore(DataStore):
+    """Keeps everything in an SQL database, for one process or for many.
+
+    SQLite (through aiosqlite), PostgreSQL (asyncpg or psycopg), MariaDB and MySQL (asyncmy). It needs asyncio. The
+    clock of the database decides what is due and who holds a lease; that of SQLite is the host's.
+
+    With SQLite, the processes that share a file must be on one host. On MariaDB and MySQL the tables must be InnoDB.
+
+    :param engine_or_url: where the database is. A URL may leave out the driver. An engine is not closed by the store;
+        an engine for SQLite should have set its journal mode and its timeout
+    :param schema: the schema of the tables (on MariaDB the database); it is created if there is none by this name
+    :param table_prefix: what the names of the tables begin with
+    :param serializer: for triggers, arguments and results
+    :param retry_settings: for how long operations are tried again while the database is not there
+    :param upgrade: whether to upgrade tables of an earlier version at the start, instead of refusing them
+    """
+
+    def __init__(
+        self,
+        engine_or_url: AsyncEngine | URL | str,
+        *,
+        schema: str | None = None,
+        table_prefix: str = "rota_",
+        serializer: Serializer | None = None,
+        retry_settings: RetrySettings | None = None,
+        upgrade: bool = True,
+    ) -> None:
+        self._owns_engine = not isinstance(engine_or_url, AsyncEngine)
+        if isinstance(engine_or_url, AsyncEngine):
+            self._engine = engine_or_url
+        elif isinstance(engine_or_url, str | URL):
+            self._engine = engine_for(engine_or_url)
+        else:
+            raise TypeError(
+                "engine_or_url must be a URL or an AsyncEngine (of sqlalchemy.ext.asyncio.create_async_engine),"
+                f" got: {engine_or_url!r}"
+            )
+        self._schema = schema
+        self._table_prefix = table_prefix
+        self._objects = Objects(PickleSerializer() if serializer is None else serializer)
+        self._retry_settings = RetrySettings() if retry_settings is None else retry_settings
+        self._upgrade = upgrade
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._engine.url!r})"
+
+    async def start(
+        self,
+        exit_stack: AsyncExitStack,
+        event_broker: EventBroker,
+        logger: Logger,
+        clock: Clock,
+    ) -> None:
+        """Connect, and make or upgrade the tables. See `DataStore.start`.
+
+        :raises SchemaVersionError: if the tables are those of a newer rota
+        """
+        _require_asyncio()
+        if self._owns_engine:
+            exit_stack.push_async_callback(self._engine.dispose)
+        dialect = self._make_dialect()
+        base = Base(
+            dialect=dialect,
+            tables=Tables(dialect, self._table_prefix, self._schema),
+            objects=self._objects,
+            clock=clock,
+        )
+        self._base = base
+        outages = Outages(self._retry_settings, logger, clock, dialect.kind_of)
+        transactions = Transactions(self._engine, base, outages)
+        if not await transactions.read(partial(schema.is_current, tables=base.tables)):
+            await transactions.write(
+                partial(
+                    schema.ensure, dialect=dialect, tables=base.tables, upgrade=self._upgrade
+                )
+            )
+        self._write, self._read = transactions.write, transactions.read
+        self._parts = Parts.of(base)
+        self._news = News(event_broker)
+        self._announcements = Announcements(self._news, clock)
+        exit_stack.callback(self._announcements.close)
+
+    def _make_dialect(self) -> Dialect:
+        return dialect_of(self._engine.url)
+
+    async def now(self) -> datetime:
+        """Return the time by the clock of the database (UTC)."""
+        return instant(await self._read(self._base.now))
+
+    def lease_handle(self) -> SQLAlchemyDataStore | None:
+        """Return a second, unstarted store on the same tables, with a connection of its own."""
+        engine = lease_engine(self._engine, is_own=self._owns_engine)
+        if engine is None:
+            return None
+        handle = type(self)(
+            engine,
+            schema=self._schema,
+            table_prefix=self._table_prefix,
+            serializer=self._objects.serializer,
+            retry_settings=self._retry_settings,
+            upgrade=self._upgrade,
+        )
+        handle._owns_engine = True
+        return handle
+
+    # tasks
+
+    async def add_task(self, task: Task) -> None:
+        """Add `task`, or update the existing one with its id."""
+        added = await self._write(partial(self._parts.tasks.add, task=task))
+        await self._news.task_added(task.id, added)
+
+    async def remove_task(self, task_id: str) -> None:
+        """Remove a task that is not in use. See `DataStore.remove_task`."""
+        at = await self._write(partial(self._parts.tasks.remove, task_id=task_id))
+        await self._news.task_removed(task_id, at)
+
+    async def get_task(self, task_id: str) -> Task:
+        """Return a task. See `DataStore.get_task`."""
+        return await self._read(partial(self._parts.tasks.get, task_id=task_id))
+
+    async def get_tasks(self) -> list[Task]:
+        """Return all tasks, ordered by id."""
+        return await self._read(self._parts.tasks.get_all)
+
+    # schedules
+
+    async def add_schedules(
+        self,
+        schedules: Sequence[Schedule],
+        conflict_policy: ConflictPolicy,
+        *,
+        connection: AsyncConnection | Connection | None = None,
+    ) -> None:
+        """Add schedules, all or none. See `DataStore.add_schedules`.
+
+        :param connection: of the caller, in whose transaction this is to happen; if that is rolled back, nothing
+            remains. Those who listen are told after the commit
+        """
+        if not schedules:
+            return
+        encoded = self._parts.schedules.encode(schedules)
+        work = partial(self._parts.schedules.add, schedules=encoded, policy=conflict_policy)
+        if connection is None:
+            await self._news.tell(self._news.of_added(await self._write(work)))
+            return
+        added = await _inside(connection, work)
+        self._announcements.after_commit(_sync(connection), self._news.of_added(added))
+
+    async def get_schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
+        """Return the schedules with these ids that exist (`None`: all), ordered by id."""
+        read = await self._read(partial(self._parts.schedules.get, ids=ids))
+        await self._news.unreadable(read)
+        return read.schedules
+
+    async def update_schedule(self, schedule: Schedule) -> bool:
+        """Overwrite a schedule if it has not changed meanwhile. See `DataStore.update_schedule`."""
+        (encoded,) = self._parts.schedules.encode([evolve(schedule, error=None)])
+        at = await self._write(partial(self._parts.schedules.update, encoded=encoded))
+        if at is None:
+            return False
+        await self._news.schedule_updated(schedule, at)
+        return True
+
+    async def remove_schedules(self, ids: Collection[str]) -> None:
+        """Remove the schedules with these ids that exist. Their jobs stay."""
+        removed = await self._write(partial(self._parts.schedules.remove, ids=set(ids)))
+        await self._news.schedules_removed(removed)
+
+    async def acquire_schedules(
+        self, scheduler_id: str, lease_duration: timedelta, limit: int
+    ) -> Acquired[Schedule]:
+        """Claim schedules that are due. See `DataStore.acquire_schedules`."""
+        claim = self._parts.firing.claim
+        read = await self._write(
+            partial(claim, scheduler_id=scheduler_id, lease=lease_duration, limit=limit)
+        )
+        await self._news.unreadable(read)
+        return Acquired(read.schedules, instant(read.at))
+
+    async def release_schedules(
+        self, scheduler_id: str, results: Sequence[ScheduleResult]
+    ) -> set[str]:
+        """Create jobs and advance schedules. See `DataStore.release_schedules`."""
+        if not results:
+            return set()
+        release = self._parts.firing.release
+        released = await self._write(partial(release, scheduler_id=scheduler_id, results=results))
+        await self._news.released(released)
+        return released.refused
+
+    async def time_to_next_schedule(self) -> timedelta | None:
+        """Return how long until a schedule can be claimed. See `DataStore.time_to_next_schedule`."""
+        return await self._read(self._parts.firing.time_to_next)
+
+    # jobs
+
+    async def add_jobs(
+        self,
+        jobs: Sequence[Job],
+        *,
+        connection: AsyncConnection | Connection | None = None,
+    ) -> None:
+        """Add jobs, all or none. See `DataStore.add_jobs`.
+
+        :param connection: of the caller, in whose transaction this is to happen; if that is rolled back, nothing
+            remains. Those who listen are told after the commit
+        """
+        if not jobs:
+            return
+        work = partial(self._parts.jobs.add, jobs=jobs)
+        if connection is None:
+            await self._news.tell(self._news.of_jobs(jobs, await self._write(work)))
+            return
+        at = await _inside(connection, work)
+        self._announcements.after_commit(_sync(connection), self._news.of_jobs(jobs, at))
+
+    async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
+        """Return the unfinished jobs with these ids that exist (`None`: all). See `DataStore.get_jobs`."""
+        read = await self._read(partial(self._parts.jobs.get, ids=ids))
+        await self._news.unreadable_jobs(read)
+        return read.jobs
+
+    async def acquire_jobs(
+        self,
+        scheduler_id: str,
+        lease_duration: timedelta,
+        limit: int,
+        accept: JobFilter | None = None,
+    ) -> Acquired[Job]:
+        """Claim jobs that may start. See `DataStore.acquire_jobs`."""
+        work = partial(
+            self._parts.claims.claim,
+            scheduler_id=scheduler_id,
+            lease=lease_duration,
+            limit=limit,
+            accept=accept,
+        )
+        claimed = await self._write(work)
+        await self._news.claimed(claimed, scheduler_id)
+        return Acquired(claimed.jobs, instant(claimed.at))
+
+    async def release_jobs(self, scheduler_id: str, releases: Sequence[JobRelease]) -> set[UUID]:
+        """Record results and end claims. See `DataStore.release_jobs`."""
+        if not releases:
+            return set()
+        release = self._parts.endings.release
+        ended = await self._write(partial(release, scheduler_id=scheduler_id, releases=releases))
+        await self._news.ended(ended.endings, ended.at)
+        return ended.refused
+
+    async def cancel_jobs(self, ids: Collection[UUID]) -> set[UUID]:
+        """Cancel jobs, from any node. See `DataStore.cancel_jobs`."""
+        cancelled, ended = await self._write(partial(self._parts.endings.cancel, ids=set(ids)))
+        await self._news.ended(ended.endings, ended.at)
+        return cancelled
+
+    async def cancelled_jobs(self, scheduler_id: str) -> set[UUID]:
+        """Return which of the jobs that `scheduler_id` holds somebody has asked to cancel."""
+        return await self._read(partial(self._parts.leases.cancelled, scheduler_id=scheduler_id))
+
+    async def extend_leases(
+        self,
+        scheduler_id: str,
+        lease_duration: timedelta,
+        schedules: Mapping[str, int],
+        jobs: Mapping[UUID, int],
+    ) -> LostLeases:
+        """Extend the caller's leases; return those that are no longer its own."""
+        work = partial(
+            self._parts.leases.extend,
+            scheduler_id=scheduler_id,
+            lease=lease_duration,
+            schedules=schedules,
+            jobs=jobs,
+        )
+        return await self._write(work)
+
+    async def reap_jobs(self) -> None:
+        """End what nobody else will end, in bounded batches. See `DataStore.reap_jobs`."""
+        more = True
+        while more:
+            work = partial(self._parts.endings.reap, limit=CLEANED_AT_ONCE)
+            ended, more = await self._write(work)
+            await self._news.ended(ended.endings, ended.at)
+
+    async def time_to_next_job(self, accept: JobFilter | None = None) -> timedelta | None:
+        """Return how long until a job can be claimed, or its lease runs out. See `DataStore.time_to_next_job`."""
+        return await self._read(partial(self._parts.claims.time_to_next, accept=accept))
+
+    async def get_job_result(self, job_id: UUID) -> JobResult | None:
+        """Return the kept result of a job, or `None`."""
+        return await self._read(partial(self._parts.endings.get_result, job_id=job_id))
+
+    async def cleanup(self) -> None:
+        """Remove results whose time is up, in bounded batches."""
+        while await self._write(partial(self._parts.endings.clean_up, limit=CLEANED_AT_ONCE)):
+            pass
+
+
+def _require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "SQLAlchemyDataStore must be used with asyncio, because SQLAlchemy and its drivers do not run on trio"
+        ) from None
+
+
+async def _inside(connection: AsyncConnection | Connection, work: Callable[[Connection], T]) -> T:
+    """Run a transaction's work on the connection of a caller, who commits."""
+    if isinstance(connection, AsyncConnection):
+        return await connection.run_sync(work)
+    return work(connection)
+
+
+def _sync(connection: AsyncConnection | Connection) -> Connection:
+    if isinstance(connection, AsyncConnection):
+        assert connection.sync_connection is not None, "it has just been used"
+        return connection.sync_connection
+    return connection
