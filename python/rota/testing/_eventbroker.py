@@ -6,10 +6,8 @@ import logging
 import threading
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
-from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -19,25 +17,14 @@ from rota._environment import SystemClock
 from rota.model import (
     DataStoreEvent,
     Event,
-    JobAcquired,
     JobAdded,
-    JobDeserializationFailed,
-    JobLeaseLost,
-    JobOutcome,
-    JobReleased,
-    JobRemoved,
-    ScheduleAdded,
-    ScheduleDeserializationFailed,
-    ScheduleFailed,
-    ScheduleRemoved,
     SchedulerEvent,
     SchedulerStarted,
     SchedulerStopped,
-    ScheduleUpdated,
     TaskAdded,
     TaskRemoved,
-    TaskUpdated,
 )
+from rota.testing._sample_events import NOW, sample_events
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -47,45 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["EventBrokerConformance"]
 
 TIMEOUT_SECONDS = 10.0
-NOW = datetime(2025, 3, 30, 1, 59, 59, 999_999, tzinfo=timezone.utc)
 _variable: ContextVar[str] = ContextVar("rota_conformance_variable", default="unset")
-
-
-def _sample_events() -> list[Event]:
-    """Make an event of every class, with every field set."""
-    job: dict[str, Any] = {"job_id": UUID(int=7), "task_id": "tâsk", "timestamp": NOW}
-    of_schedule: dict[str, Any] = {"schedule_id": "sched:*>#%", "task_id": "tâsk", "timestamp": NOW}
-    run: dict[str, Any] = {
-        **job,
-        "scheduler_id": "host-1",
-        "schedule_id": "sched",
-        "scheduled_start": NOW,
-    }
-    return [
-        TaskAdded(task_id="tâsk", timestamp=NOW),
-        TaskUpdated(task_id="tâsk", timestamp=NOW),
-        TaskRemoved(task_id="tâsk", timestamp=NOW),
-        ScheduleAdded(**of_schedule, next_fire_time=NOW),
-        ScheduleUpdated(**of_schedule, next_fire_time=None),
-        ScheduleRemoved(**of_schedule, finished=True),
-        ScheduleFailed(**of_schedule, error="it raised"),
-        ScheduleDeserializationFailed(schedule_id="s", exception="damaged", timestamp=NOW),
-        JobAdded(**job, schedule_id=None),
-        JobRemoved(**job),
-        JobDeserializationFailed(job_id=UUID(int=8), exception="damaged", timestamp=NOW),
-        SchedulerStarted(timestamp=NOW),
-        SchedulerStopped(timestamp=NOW),
-        JobAcquired(**run),
-        JobLeaseLost(**job, scheduler_id="host-1", schedule_id=None),
-        JobReleased(
-            **run,
-            started_at=NOW,
-            outcome=JobOutcome.error,
-            exception_type="ValueError",
-            exception_message="x" * 4_096,
-            exception_traceback=["line\n"] * 100,
-        ),
-    ]
 
 
 class Received:
@@ -146,7 +95,7 @@ class EventBrokerConformance:
             await broker.start(exit_stack, logging.getLogger("rota"), clock)
             yield broker
 
-    @pytest.mark.parametrize("event", _sample_events(), ids=lambda event: type(event).__name__)
+    @pytest.mark.parametrize("event", sample_events(), ids=lambda event: type(event).__name__)
     async def test_event_arrives_unchanged(self, broker: EventBroker, event: Event) -> None:
         received = Received()
         broker.subscribe(received)
@@ -185,7 +134,7 @@ class EventBrokerConformance:
         broker.subscribe(received, wanted)
         everything = Received()
         broker.subscribe(everything)
-        events = _sample_events()
+        events = sample_events()
         await broker.publish(*events)
         await everything.wait(len(events))
         classes = tuple(wanted or {Event})
