@@ -78,7 +78,7 @@ test-rust: .venv/.package ## run the tests on the Rust backend; without the exte
 
 .PHONY: test-core
 test-core: ## run the tests of the Rust crate
-	$(if $(CARGO),cargo test --quiet,$(NO_CARGO))
+	$(if $(CARGO),cargo test --quiet --workspace,$(NO_CARGO))
 
 .PHONY: test-pure
 test-pure: export ROTA_BUILD_EXT = skip
@@ -121,15 +121,15 @@ lint-python: .venv/.package
 .PHONY: lint-rust
 lint-rust: .venv/.package
 	@! grep -rn pyo3 rust/domain || { echo "rust/domain must not know Python"; exit 1; }
-	$(if $(CARGO),cargo fmt --check,$(NO_CARGO))
-	$(if $(CARGO),cargo clippy --quiet --all-targets -- -D warnings)
+	$(if $(CARGO),cargo fmt --all --check,$(NO_CARGO))
+	$(if $(CARGO),cargo clippy --quiet --workspace --all-targets -- -D warnings)
 	$(if $(CARGO),.venv/bin/stubtest rota._core)
 
 .PHONY: format
 format: .venv/.dependencies ## format the code
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
-	$(if $(CARGO),cargo fmt)
+	$(if $(CARGO),cargo fmt --all)
 
 # --- distributions ------------------------------------------------------------------------------------------------
 
