@@ -40,7 +40,8 @@ MINUTE = timedelta(minutes=1)
 
 def job_for(fire_time: datetime, *, jitter: timedelta = timedelta(0)) -> Job:
     """Make a job of the schedule for a fire time."""
-    return make_job(schedule_id="schedule", scheduled_fire_time=fire_time + jitter, jitter=jitter)
+    scheduled = fire_time + jitter if jitter else fire_time  # a sum would forget which pass it is
+    return make_job(schedule_id="schedule", scheduled_fire_time=scheduled, jitter=jitter)
 
 
 async def go_back(store: DataStore, to: datetime = LONG_AGO) -> None:

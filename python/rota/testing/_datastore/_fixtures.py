@@ -221,7 +221,7 @@ async def claim_one_job(store: DataStore, scheduler_id: str = "A") -> Job:
 
 
 def fire(schedule: Schedule, *jobs: Job, **changes: Any) -> ScheduleResult:
-    """Decide that a claimed schedule gives a job for its fire time (or other jobs); its trigger says when it is next."""
+    """Decide that a claimed schedule gives a job for its fire time, or other jobs; its trigger says when it is next."""
     assert schedule.next_fire_time is not None
     if not jobs:
         fire_time = schedule.next_fire_time
