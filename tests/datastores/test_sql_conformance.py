@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, Table, insert, select, text, update
+from sqlalchemy import BigInteger, Column, MetaData, Table, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
@@ -20,6 +20,8 @@ from tests._services import need
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
     from rota.abc import Clock, DataStore
     from rota.datastores.sql._dialect import Dialect
@@ -50,8 +52,20 @@ class TestSQLiteInMemory(DataStoreConformance):
         return SQLAlchemyDataStore("sqlite://")
 
 
-class _ShiftedStore(SQLAlchemyDataStore):
-    """A store whose database has a clock that is fast by what a table says."""
+class _ServerStore(SQLAlchemyDataStore):
+    """A store whose database has a clock that is fast by what a table says, and which may begin with empty tables."""
+
+    starts_empty = False
+
+    async def start(self, *args: Any) -> None:
+        await super().start(*args)
+        if self.starts_empty:
+            await self._write(self._empty)
+
+    def _empty(self, connection: Connection) -> None:
+        for table in self._base.tables.metadata.tables.values():
+            if table is not self._base.tables.version:
+                connection.execute(delete(table))
 
     def _make_dialect(self) -> Dialect:
         dialect = super()._make_dialect()
@@ -103,7 +117,9 @@ class OnServer(DataStoreConformance):
         await engine.dispose()
 
     def make_store(self) -> DataStore:
-        return _ShiftedStore(self.url, schema=self.schema, table_prefix=f"t{next(_numbers)}_")
+        store = _ServerStore(self.url, schema=self.schema)
+        store.starts_empty = True
+        return store
 
 
 class TestAsyncpg(OnServer):
@@ -114,3 +130,9 @@ class TestAsyncpg(OnServer):
 class TestPsycopg(OnServer):
     service = "postgresql"
     url = "postgresql+psycopg://postgres@127.0.0.1/test"
+
+
+class TestMariaDB(OnServer):
+    service = "mariadb"
+    url = "mariadb+asyncmy://root@127.0.0.1/test"
+    drop = "DROP SCHEMA {}"

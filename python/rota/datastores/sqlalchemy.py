@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -225,7 +226,8 @@ class SQLAlchemyDataStore(DataStore):
         """Claim schedules that are due. See `DataStore.acquire_schedules`."""
         claim = self._parts.firing.claim
         read = await self._write(
-            partial(claim, scheduler_id=scheduler_id, lease=lease_duration, limit=limit)
+            partial(claim, scheduler_id=scheduler_id, lease=lease_duration, limit=limit),
+            attrgetter("schedules"),
         )
         await self._news.unreadable(read)
         return Acquired(read.schedules, instant(read.at))
@@ -288,7 +290,7 @@ class SQLAlchemyDataStore(DataStore):
             limit=limit,
             accept=accept,
         )
-        claimed = await self._write(work)
+        claimed = await self._write(work, attrgetter("jobs"))
         await self._news.claimed(claimed, scheduler_id)
         return Acquired(claimed.jobs, instant(claimed.at))
 
@@ -326,14 +328,14 @@ class SQLAlchemyDataStore(DataStore):
             schedules=schedules,
             jobs=jobs,
         )
-        return await self._write(work)
+        return await self._write(work, _never)
 
     async def reap_jobs(self) -> None:
         """End what nobody else will end, in bounded batches. See `DataStore.reap_jobs`."""
         more = True
         while more:
             work = partial(self._parts.endings.reap, limit=CLEANED_AT_ONCE)
-            ended, more = await self._write(work)
+            ended, more = await self._write(work, lambda result: result[0].endings)
             await self._news.ended(ended.endings, ended.at)
 
     async def time_to_next_job(self, accept: JobFilter | None = None) -> timedelta | None:
@@ -346,8 +348,13 @@ class SQLAlchemyDataStore(DataStore):
 
     async def cleanup(self) -> None:
         """Remove results whose time is up, in bounded batches."""
-        while await self._write(partial(self._parts.endings.clean_up, limit=CLEANED_AT_ONCE)):
+        clean_up = partial(self._parts.endings.clean_up, limit=CLEANED_AT_ONCE)
+        while await self._write(clean_up, bool):
             pass
+
+
+def _never(_result: object) -> bool:
+    return False
 
 
 def _require_asyncio() -> None:

@@ -42,6 +42,7 @@ class _Attempts(Generic[T]):
 
     base: Base
     work: Work[T]
+    matters: Callable[[T], object]
     doubt: _Doubt[T] | None = None
 
     def run(self, connection: Connection) -> T:
@@ -52,7 +53,7 @@ class _Attempts(Generic[T]):
             self.doubt = None
         dialect.begin(connection)
         result = self.work(connection)
-        if not dialect.is_remote:
+        if not (dialect.is_remote and self.matters(result)):
             connection.commit()
             return result
         evidence = dialect.leave_evidence(connection, self.base.tables)
@@ -62,6 +63,10 @@ class _Attempts(Generic[T]):
             self.doubt = _Doubt(result, evidence)
             raise
         return result
+
+
+def _always(_result: object) -> bool:
+    return True
 
 
 class Transactions:
@@ -77,9 +82,12 @@ class Transactions:
         self._writing = lock
         self._reading = lock if base.dialect.is_private(engine.url) else nullcontext()
 
-    async def write(self, work: Work[T]) -> T:
-        """Run a transaction and commit it, trying again after failures that may pass."""
-        attempts = _Attempts(self._base, work)
+    async def write(self, work: Work[T], matters: Callable[[T], object] = _always) -> T:
+        """Run a transaction and commit it, trying again after failures that may pass.
+
+        :param matters: whether by the result something was done that must not be done twice
+        """
+        attempts = _Attempts(self._base, work, matters)
         return await self._outages.survive(
             partial(self._once, self._engine, attempts.run, self._writing)
         )
