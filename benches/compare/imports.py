@@ -62,11 +62,11 @@ def report(found: dict[str, dict[str, float]]) -> list[str]:
         [text, *(f"{row[peer]:.1f} ms" if peer in row else "" for peer in peers)]
         for text, row in found.items()
     ]
-    first = found.get(next(iter(STATEMENTS)), {})
     reached = {
-        name: first[APSCHEDULER_4.name] / first[name]
+        f"{text}, {name}": row[APSCHEDULER_4.name] / row[name]
+        for text, row in found.items()
         for name in (RUST.name, REFERENCE.name)
-        if name in first and APSCHEDULER_4.name in first
+        if name in row and APSCHEDULER_4.name in row
     }
     return [
         *table(["", *peers], rows, numbers_from=1),

@@ -42,13 +42,10 @@ class Target:
         missed = [case for case in ordered if self.margin(case) < 1]
         if not missed:
             return self.text, wanted, reached, "met"
-        by = 100 * (1 - self.margin(missed[0]))
-        return (
-            self.text,
-            wanted,
-            reached,
-            f"**missed** in {len(missed)} of {len(ordered)}, by {by:.0f} % in the worst ({missed[0]})",
-        )
+        by = f"by {100 * (1 - self.margin(missed[0])):.0f} %"
+        if len(ordered) > 1:
+            by = f"in {len(missed)} of {len(ordered)}, {by} in the worst ({missed[0]})"
+        return self.text, wanted, reached, f"**missed** {by}"
 
 
 def target_table(targets: Iterable[Target]) -> list[str]:

@@ -29,17 +29,22 @@ fn fields() -> CronFields {
     }
 }
 
-fn patterns() -> [(&'static str, CronFields); 6] {
+/// The six patterns that every comparison uses, and one that fires every second.
+fn patterns() -> [(&'static str, CronFields); 7] {
     let every_five = (0..60).step_by(5).fold(0, |mask, minute| mask | 1_u64 << minute);
+    let days = |days| DaySpec { days, ..DaySpec::default() };
     let weekdays = DaySpec { weekdays: 0b1_1111, ..DaySpec::default() };
-    let leap_day = DaySpec { days: 1 << 29, ..DaySpec::default() };
+    let third_friday = DaySpec { nth: 1 << (4 * 5 + 2), ..DaySpec::default() };
+    let at =
+        |hour: u32, minute: u32| CronFields { hour: 1 << hour, minute: 1 << minute, ..fields() };
     [
-        ("every second", CronFields { second: EVERY_SIXTY, ..fields() }),
-        ("every minute", fields()),
-        ("every five minutes", CronFields { minute: every_five, ..fields() }),
-        ("daily at 3:30", CronFields { minute: 1 << 30, hour: 1 << 3, ..fields() }),
-        ("weekdays at 9", CronFields { minute: 1, hour: 1 << 9, day_of_week: weekdays, ..fields() }),
-        ("29 February", CronFields { minute: 1, hour: 1, month: 1 << 2, day: leap_day, ..fields() }),
+        ("* * * * * *", CronFields { second: EVERY_SIXTY, ..fields() }),
+        ("* * * * *", fields()),
+        ("*/5 * * * *", CronFields { minute: every_five, ..fields() }),
+        ("0 9 * * mon-fri", CronFields { day_of_week: weekdays, ..at(9, 0) }),
+        ("30 4 1,15 * *", CronFields { day: days(1 << 1 | 1 << 15), ..at(4, 30) }),
+        ("0 0 29 2 *", CronFields { month: 1 << 2, day: days(1 << 29), ..at(0, 0) }),
+        ("0 12 * * 5#3", CronFields { day_of_week: third_friday, ..at(12, 0) }),
     ]
 }
 
@@ -59,9 +64,10 @@ fn cron(zone: &Arc<Zone>, fields: &CronFields) -> Plan {
 /// Measure a step, again and again over a few decades.
 fn step(criterion: &mut Criterion, name: &str, plan: &Plan) {
     let mut state = State::Start;
+    let mut memos = plan.memos();
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
-            state = match plan.next(black_box(&state)) {
+            state = match plan.next(black_box(&state), &mut memos) {
                 Ok(Some(fire)) if fire.at.get() < START + 50 * YEAR => fire.state,
                 _ => State::Start,
             };
@@ -76,31 +82,40 @@ fn steps(criterion: &mut Criterion) {
         }
         let start = Micros::clamped(START);
         let interval = Plan::interval(Arc::clone(&zone), start, 90_000_000, None);
-        step(criterion, &format!("{zone_name}: interval"), &interval.expect("the step is positive"));
+        step(
+            criterion,
+            &format!("{zone_name}: interval"),
+            &interval.expect("the step is positive"),
+        );
         let daily = CalendarIntervalSeries::new(Arc::clone(&zone), 738_886, None, 1, 0, 0);
         let daily = Plan::calendar_interval(Arc::clone(&zone), daily.expect("the steps are right"));
         step(criterion, &format!("{zone_name}: calendar interval"), &daily);
-        let [(_, first), .., (_, second), (_, _)] = patterns();
+        let [_, (_, first), .., (_, second)] = patterns();
         let plans = [cron(&zone, &first), cron(&zone, &second), daily];
         let any = Plan::any_of(&[&plans[0], &plans[1]]).expect("there are two");
         step(criterion, &format!("{zone_name}: any of two"), &any);
-        let all = Plan::all_of(&[&plans[1], &plans[2]], 86_400_000_000, 1000).expect("there are two");
+        let all =
+            Plan::all_of(&[&plans[1], &plans[2]], 86_400_000_000, 1000).expect("there are two");
         step(criterion, &format!("{zone_name}: all of two"), &all);
     }
 }
 
 fn plans(criterion: &mut Criterion) {
     let [_, (_, berlin)] = zones();
-    let [(_, every_second), .., (_, weekdays), _] = patterns();
-    criterion.bench_function("compile", |bencher| bencher.iter(|| cron(&berlin, black_box(&weekdays))));
+    let [(_, every_second), _, _, (_, weekdays), ..] = patterns();
+    criterion
+        .bench_function("compile", |bencher| bencher.iter(|| cron(&berlin, black_box(&weekdays))));
     let tzif = std::fs::read("/usr/share/zoneinfo/Europe/Berlin").expect("the system has zones");
-    criterion.bench_function("read a zone", |bencher| bencher.iter(|| Zone::from_tzif(black_box(&tzif))));
+    criterion.bench_function("read a zone", |bencher| {
+        bencher.iter(|| Zone::from_tzif(black_box(&tzif)))
+    });
     let plan = cron(&berlin, &every_second);
     let now = Micros::clamped(START + YEAR);
+    let mut memos = plan.memos();
     criterion.bench_function("latest of a missed year of seconds", |bencher| {
         bencher.iter_batched(
             || State::At(Micros::clamped(START)),
-            |state| plan.due(&state, black_box(now), Policy::Latest),
+            |state| plan.due(&state, black_box(now), Policy::Latest, &mut memos),
             BatchSize::SmallInput,
         );
     });
