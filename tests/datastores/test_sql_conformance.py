@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, MetaData, Table, delete, insert, sele
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
-from rota.datastores.sql.engines import dialect_of, with_driver
+from rota.datastores.sql.engines import with_driver
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.testing._datastore import DataStoreConformance
 from tests._services import need

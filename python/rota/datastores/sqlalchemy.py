@@ -123,9 +123,7 @@ class SQLAlchemyDataStore(DataStore):
         transactions = Transactions(self._engine, base, outages)
         if not await transactions.read(partial(schema.is_current, tables=base.tables)):
             await transactions.write(
-                partial(
-                    schema.ensure, dialect=dialect, tables=base.tables, upgrade=self._upgrade
-                )
+                partial(schema.ensure, dialect=dialect, tables=base.tables, upgrade=self._upgrade)
             )
         self._write, self._read = transactions.write, transactions.read
         self._parts = Parts.of(base)

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, Uuid, bindparam, insert, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    insert,
+    select,
+    tuple_,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError as PoolTimeoutError
 
 from rota.datastores.sql.tables import JobState
@@ -14,16 +24,16 @@ from rota.datastores.sql.tables import JobState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import URL, ColumnElement, Connection, Select, Table
+    from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.types import TypeEngine
 
     from rota.abc import Clock
     from rota.datastores.sql.tables import Tables
 
-__all__ = ["Dialect", "Failure", "Row", "loose_scan", "quoted"]
+__all__ = ["Dialect", "Failure", "Values", "loose_scan", "quoted"]
 
-Row = tuple[Any, ...]
+Values: TypeAlias = tuple[Any, ...]  #: of a row that is to be written
 
 
 class Failure(Enum):
@@ -64,21 +74,21 @@ class Dialect(ABC):
         """Return the options of an engine that this store makes for itself."""
         return {"isolation_level": "READ COMMITTED"}
 
-    def connected(self, driver_connection: Any) -> None:
+    def connected(self, driver_connection: Any) -> None:  # noqa: B027 - most need nothing
         """Set up a new connection of an engine that this store has made for itself."""
 
     def moment(self, clock: Clock) -> dict[str, int]:
         """Return the binds that `now` needs; `clock` is the host's."""
         return {}
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection) -> None:  # noqa: B027 - most need nothing
         """Begin a transaction that will write, if that takes more than to begin."""
 
     @abstractmethod
     def lock_schema(self, connection: Connection, name: str) -> None:
         """Wait until nobody else changes the tables that `name` stands for."""
 
-    def unlock_schema(self, connection: Connection, name: str) -> None:
+    def unlock_schema(self, connection: Connection, name: str) -> None:  # noqa: B027 - see there
         """Let others change the tables; not needed where the lock ends with the transaction."""
 
     def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
@@ -95,7 +105,7 @@ class Dialect(ABC):
         """Return the binds for `pairs_among`."""
         return {bind: pairs}
 
-    def insert_many(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def insert_many(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
         """Insert complete rows, in the order of the table's columns."""
         names = table.columns.keys()
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
@@ -106,7 +116,7 @@ class Dialect(ABC):
         connection: Connection,
         table: Table,
         columns: Sequence[str],
-        rows: Sequence[Row],
+        rows: Sequence[Values],
         clear: Sequence[str] = (),
     ) -> None:
         """Set `columns` of many rows; the first of them is the key. Set the columns in `clear` to NULL."""
@@ -126,7 +136,7 @@ class Dialect(ABC):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row]:
+    ) -> list[Row[Any]]:
         """Return the first rows in the order of rank among the first *count* jobs of each task, locked.
 
         Rows that are locked already are left out. It must not read all ready jobs.
@@ -153,7 +163,9 @@ class Dialect(ABC):
         if isinstance(error, DBAPIError):
             if error.connection_invalidated:
                 return Failure.outage
-            if isinstance(error, IntegrityError):  # somebody was faster, which the next attempt sees
+            if isinstance(
+                error, IntegrityError
+            ):  # somebody was faster, which the next attempt sees
                 return Failure.conflict
             return self.kind_of_driver_error(error.orig)
         passes = isinstance(error, OSError | PoolTimeoutError | TimeoutError)
@@ -176,9 +188,7 @@ def loose_scan(tables: Tables) -> Select[Any]:
     first_task = select(jobs.c.task_id).where(is_ready).order_by(jobs.c.task_id).limit(1)
     tasks = select(first_task.scalar_subquery().label("task_id")).cte("ready", recursive=True)
     next_task = first_task.where(jobs.c.task_id > tasks.c.task_id)
-    tasks = tasks.union_all(
-        select(next_task.scalar_subquery()).where(tasks.c.task_id.is_not(None))
-    )
+    tasks = tasks.union_all(select(next_task.scalar_subquery()).where(tasks.c.task_id.is_not(None)))
     first_rank = (
         select(jobs.c.rank)
         .where(is_ready, jobs.c.task_id == tasks.c.task_id)

@@ -1,7 +1,7 @@
 """MariaDB and MySQL, through asyncmy.
 
-MariaDB 10.6 or MySQL 8.0.17 at least: earlier ones have no `SKIP LOCKED`, no `JSON_TABLE`, or no collation that compares
-byte by byte.
+MariaDB 10.6 or MySQL 8.0.17 at least: earlier ones have no `SKIP LOCKED`, no `JSON_TABLE`, or no collation that
+compares byte by byte.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
 from rota._environment import new_id
-from rota.datastores.sql._dialect import Dialect, Failure, Row, quoted
+from rota.datastores.sql._dialect import Dialect, Failure, Values, quoted
 from rota.datastores.sql.tables import RANK_BYTES, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Column, Connection, Select, Table
+    from sqlalchemy import Column, Connection, Row, Select, Table
     from sqlalchemy.engine import Dialect as Driver
     from sqlalchemy.types import TypeEngine
 
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 __all__ = ["MySQL"]
 
 LOCK_SECONDS = 60
-PACKET_CHARACTERS = 4_000_000  #: of JSON that are sent at once; servers refuse packets above 16 MB or more
+PACKET_CHARACTERS = (
+    4_000_000  #: of JSON that are sent at once; servers refuse packets above 16 MB or more
+)
 #: 1205 waited too long for a lock; 1213 was the victim of a deadlock; 1020 a row has changed since it was read
 CONFLICTS = frozenset({1020, 1205, 1213})
 OUTAGES = frozenset(
@@ -123,7 +125,9 @@ class MySQL(Dialect):
     def lock_schema(self, connection: Connection, name: str) -> None:
         """Hold a lock of the server by name; changing tables would end a transaction."""
         if not connection.execute(select(func.get_lock(_lock_name(name), LOCK_SECONDS))).scalar():
-            raise TimeoutError(f"somebody else has been changing the tables for {LOCK_SECONDS} seconds")
+            raise TimeoutError(
+                f"somebody else has been changing the tables for {LOCK_SECONDS} seconds"
+            )
 
     def unlock_schema(self, connection: Connection, name: str) -> None:
         """Give the lock back."""
@@ -141,7 +145,9 @@ class MySQL(Dialect):
     def was_committed(self, connection: Connection, tables: Tables, evidence: UUID) -> bool:
         """Look for the row; if the transaction has not ended yet, this waits for it."""
         operations = tables.operations
-        found = select(operations.c.id).where(operations.c.id == evidence).with_for_update(read=True)
+        found = (
+            select(operations.c.id).where(operations.c.id == evidence).with_for_update(read=True)
+        )
         return connection.execute(found).one_or_none() is not None
 
     # sets of values
@@ -151,7 +157,7 @@ class MySQL(Dialect):
         connection: Connection,
         table: Table,
         columns: Sequence[str],
-        rows: Sequence[Row],
+        rows: Sequence[Values],
         clear: Sequence[str] = (),
     ) -> None:
         """Update from a table of JSON."""
@@ -178,10 +184,10 @@ class MySQL(Dialect):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row]:
+    ) -> list[Row[Any]]:
         """Unite one query for each task."""
         jobs = tables.jobs
-        names = ", ".join(f"`{name}`" for name in jobs.columns.keys())
+        names = ", ".join(f"`{name}`" for name in jobs.columns)
         table = quoted(connection, jobs)
         one = (
             f"(SELECT {names} FROM {table} WHERE state = {state} AND task_id = :p_task_{{0}}"
@@ -240,7 +246,7 @@ def _in_json(column: Column[Any], collation: str) -> tuple[str, str]:
     return "LONGTEXT CHARACTER SET utf8mb4", "{}"
 
 
-def _packets(rows: Sequence[Row]) -> Iterator[str]:
+def _packets(rows: Sequence[Values]) -> Iterator[str]:
     """Yield the rows as JSON, in pieces that a server accepts."""
     packet: list[str] = []
     size = 0

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from rota.datastores.sql._dialect import Dialect, Failure, Row, loose_scan
+from rota.datastores.sql._dialect import Dialect, Failure, Values, loose_scan
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ColumnElement,
         Connection,
         Insert,
+        Row,
         Select,
         Table,
         TableValuedAlias,
@@ -127,9 +128,12 @@ class PostgreSQL(Dialect):
 
     def pairs(self, bind: str, pairs: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
         """Return the two arrays."""
-        return {f"{bind}_{number}": list(values) for number, values in enumerate(zip(*pairs))}
+        return {
+            f"{bind}_{number}": list(values)
+            for number, values in enumerate(zip(*pairs, strict=True))
+        }
 
-    def insert_many(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def insert_many(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
         """Insert from one array for each column."""
         connection.execute(_insert(table), _arrays(table.columns.keys(), rows))
 
@@ -138,7 +142,7 @@ class PostgreSQL(Dialect):
         connection: Connection,
         table: Table,
         columns: Sequence[str],
-        rows: Sequence[Row],
+        rows: Sequence[Values],
         clear: Sequence[str] = (),
     ) -> None:
         """Update from one array for each column."""
@@ -158,9 +162,9 @@ class PostgreSQL(Dialect):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row]:
+    ) -> list[Row[Any]]:
         """Look into the index once for each task."""
-        task_ids, numbers = zip(*counts)
+        task_ids, numbers = zip(*counts, strict=True)
         statement = _first_of_tasks(tables, JobState(state))
         binds = {"p_tasks": list(task_ids), "p_counts": list(numbers), "p_limit": limit}
         return list(connection.execute(statement, binds))
@@ -222,11 +226,12 @@ def _element(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 def _unnested(table: Table, names: Sequence[str]) -> TableValuedAlias:
     """Return a table of the values in one array for each column."""
-    arrays = [
-        bindparam(f"p_{name}", type_=ARRAY(_element(table.c[name].type))) for name in names
-    ]
+    arrays = [bindparam(f"p_{name}", type_=ARRAY(_element(table.c[name].type))) for name in names]
     return func.unnest(*arrays).table_valued(*names, name="given").render_derived()
 
 
-def _arrays(names: Sequence[str], rows: Sequence[Row]) -> dict[str, list[Any]]:
-    return {f"p_{name}": list(values) for name, values in zip(names, zip(*rows), strict=True)}
+def _arrays(names: Sequence[str], rows: Sequence[Values]) -> dict[str, list[Any]]:
+    return {
+        f"p_{name}": list(values)
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    }

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, text, update
 
-from rota.datastores.sql._dialect import Dialect, Failure, Row, loose_scan, quoted
+from rota.datastores.sql._dialect import Dialect, Failure, Values, loose_scan, quoted
 from rota.datastores.sql.instants import micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import URL, Connection, Select, Table
+    from sqlalchemy import URL, Connection, Row, Select, Table
 
     from rota.abc import Clock
     from rota.datastores.sql.tables import Tables
@@ -103,7 +103,7 @@ class SQLite(Dialect):
         connection: Connection,
         table: Table,
         columns: Sequence[str],
-        rows: Sequence[Row],
+        rows: Sequence[Values],
         clear: Sequence[str] = (),
     ) -> None:
         """Set columns of many rows in one call, which SQLite runs through row by row."""
@@ -128,7 +128,7 @@ class SQLite(Dialect):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row]:
+    ) -> list[Row[Any]]:
         """Follow each task's jobs in the index, always going on where the rank is lowest."""
         jobs = tables.jobs
         statement = text(_FIRST_OF_TASKS.format(jobs=quoted(connection, jobs), state=state))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve
 from sqlalchemy import bindparam, exists, func, select, true, update
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import timedelta
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row, ScalarSelect
 
     from rota.abc import JobFilter
-    from rota.datastores.sql._dialect import Row
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.endings import Ending, Endings
     from rota.datastores.sql.jobs import Jobs
@@ -73,8 +72,8 @@ class Claims:
 
     Jobs of tasks without a limit are taken straight from an index. For those of limited tasks the tasks are found
     first: by index, at the cost of one look for each task that has ready jobs, however many these are. Then the rows
-    in `task_slots` of tasks with free slots are locked (those that somebody else has locked are passed over), what runs is
-    counted anew, and of each task no more are taken than may start.
+    in `task_slots` of tasks with free slots are locked (those that somebody else has locked are passed over), what
+    runs is counted anew, and of each task no more are taken than may start.
     """
 
     def __init__(self, base: Base, tasks: Tasks, jobs: Jobs, endings: Endings) -> None:
@@ -93,7 +92,7 @@ class Claims:
         )
         free = task.c.max_running_jobs - running
 
-        def first_until(state: JobState) -> object:
+        def first_until(state: JobState) -> ScalarSelect[Any]:
             return select(func.min(c.until)).where(c.state == state.sql).scalar_subquery()
 
         clock = select(
@@ -199,9 +198,7 @@ class Claims:
         ]
         return ClaimedJobs(jobs, unreadable, at)
 
-    def _accepted(
-        self, connection: Connection, accept: JobFilter | None
-    ) -> Collection[str] | None:
+    def _accepted(self, connection: Connection, accept: JobFilter | None) -> Collection[str] | None:
         """Return the ids of the tasks that a filter accepts; `None` for all."""
         if accept is None or not (accept.task_ids or accept.tags):
             return None
@@ -233,7 +230,7 @@ class Claims:
 
     def _open_jobs(
         self, connection: Connection, limit: int, accepted: Collection[str] | None
-    ) -> list[Row]:
+    ) -> list[Row[Any]]:
         if accepted is None:
             return list(connection.execute(self._open, {"p_limit": limit}))
         counts = [(task_id, limit) for task_id in sorted(accepted)]
@@ -245,7 +242,7 @@ class Claims:
         limit: int,
         heads: Sequence[_Head],
         accepted: Collection[str] | None,
-    ) -> list[Row]:
+    ) -> list[Row[Any]]:
         hopeful = [
             head
             for head in heads
@@ -271,15 +268,13 @@ class Claims:
         state: JobState,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row]:
+    ) -> list[Row[Any]]:
         if not counts:
             return []
         base = self._base
         return base.dialect.first_of_tasks(connection, base.tables, state.value, counts, limit)
 
-    def time_to_next(
-        self, connection: Connection, accept: JobFilter | None
-    ) -> timedelta | None:
+    def time_to_next(self, connection: Connection, accept: JobFilter | None) -> timedelta | None:
         """Return how long until a job can be claimed, or its lease runs out; `None` if there is nothing to wait for."""
         accepted = self._accepted(connection, accept)
         situation = self._look(connection)
@@ -297,7 +292,9 @@ class Claims:
     def _is_any_open(self, connection: Connection, accepted: Collection[str] | None) -> bool:
         if accepted is None:
             return bool(connection.execute(self._any_open).scalar_one())
-        return bool(connection.execute(self._any_open_of, {"p_tasks": sorted(accepted)}).scalar_one())
+        return bool(
+            connection.execute(self._any_open_of, {"p_tasks": sorted(accepted)}).scalar_one()
+        )
 
     def _first_delayed(
         self, connection: Connection, accepted: Collection[str] | None

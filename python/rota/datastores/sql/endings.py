@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import define, field
 from sqlalchemy import bindparam, delete, select, update
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from sqlalchemy import Connection
+    from sqlalchemy import BindParameter, Connection, Row
 
-    from rota.datastores.sql._dialect import Row
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.tasks import Tasks
     from rota.model import JobRelease
@@ -83,7 +82,7 @@ class Endings:
         self._lock = select(table, now).where(among).order_by(c.id).with_for_update()
         self._delete = delete(table).where(among)
         self._cancel = update(table).where(among).values(cancelled=True)
-        limit = bindparam("p_limit")
+        limit: BindParameter[int] = bindparam("p_limit")
         self._expired = (
             select(table, now)
             .where(c.state == JobState.running.sql, c.until <= dialect.now)
@@ -118,8 +117,8 @@ class Endings:
         """Record results and end claims, as far as they are current."""
         ended = Ended()
         rows = self._locked(connection, [release.job.id for release in releases])
-        finals: list[tuple[Row, JobResult]] = []
-        again: list[tuple[Row, int, timedelta | None]] = []
+        finals: list[tuple[Row[Any], JobResult]] = []
+        again: list[tuple[Row[Any], int, timedelta | None]] = []
         for release in releases:
             job, result = release.job, release.result
             row = rows.pop(job.id, None)
@@ -174,7 +173,7 @@ class Endings:
         return ended, limit in (len(expired), len(missed))
 
     def end_unreadable(
-        self, connection: Connection, unreadable: Iterable[tuple[Row, Exception]], at: int
+        self, connection: Connection, unreadable: Iterable[tuple[Row[Any], Exception]], at: int
     ) -> list[Ending]:
         """End jobs whose arguments cannot be read."""
         finals = []
@@ -206,19 +205,19 @@ class Endings:
 
     # in pieces
 
-    def _locked(self, connection: Connection, ids: Collection[UUID]) -> dict[UUID, Row]:
-        rows: dict[UUID, Row] = {}
+    def _locked(self, connection: Connection, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+        rows: dict[UUID, Row[Any]] = {}
         for batch in in_batches(sorted(set(ids))):
             found = connection.execute(self._lock, {"p_ids": batch, **self._base.moment()})
             rows.update((as_uuid(row.id), row) for row in found)
         return rows
 
     def _end_all(
-        self, connection: Connection, rows: Sequence[Row], outcome: JobOutcome, ended: Ended
+        self, connection: Connection, rows: Sequence[Row[Any]], outcome: JobOutcome, ended: Ended
     ) -> None:
         self._finish(connection, _note(rows, outcome, ended))
 
-    def _finish(self, connection: Connection, finals: Sequence[tuple[Row, JobResult]]) -> None:
+    def _finish(self, connection: Connection, finals: Sequence[tuple[Row[Any], JobResult]]) -> None:
         """Remove jobs, and keep those of their results that are to be kept."""
         objects, dialect = self._base.objects, self._base.dialect
         for batch in in_batches(finals):
@@ -234,7 +233,7 @@ class Endings:
     def _requeue(
         self,
         connection: Connection,
-        again: Sequence[tuple[Row, int, timedelta | None]],
+        again: Sequence[tuple[Row[Any], int, timedelta | None]],
     ) -> None:
         """Let jobs wait for a worker again, with a new number of the attempt and after a pause."""
         if not again:
@@ -256,8 +255,8 @@ class Endings:
 
 
 def _note(
-    rows: Sequence[Row], outcome: JobOutcome, ended: Ended
-) -> Sequence[tuple[Row, JobResult]]:
+    rows: Sequence[Row[Any]], outcome: JobOutcome, ended: Ended
+) -> Sequence[tuple[Row[Any], JobResult]]:
     """Note an outcome for each of some jobs; return these with their results."""
     results = []
     for row in rows:
@@ -268,7 +267,7 @@ def _note(
     return results
 
 
-def _outline(row: Row) -> Job:
+def _outline(row: Row[Any]) -> Job:
     """Return a job without what only a serializer could read."""
     return Job(
         id=as_uuid(row.id),
@@ -282,7 +281,7 @@ def _outline(row: Row) -> Job:
 
 
 def _result(
-    row: Row, outcome: JobOutcome, at: datetime, exception: BaseException | None = None
+    row: Row[Any], outcome: JobOutcome, at: datetime, exception: BaseException | None = None
 ) -> JobResult:
     return JobResult(
         job_id=as_uuid(row.id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 from sqlalchemy import bindparam, delete, or_, select, update
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
-    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql._dialect import Values
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.jobs import Jobs
     from rota.datastores.sql.schedules import Schedules
@@ -53,6 +53,8 @@ _ADVANCE = (
     "token",
 )
 _CLAIM = ("acquired_by", "acquired_until")
+
+FIRST_LOOK = 20  #: schedules that are looked at first in order to find one that nobody holds
 
 
 class Firing:
@@ -154,8 +156,8 @@ class Firing:
         stored = {row.id: row for row in rows}
         jobs: list[Job] = []
         finished: list[str] = []
-        advances: list[Row] = []
-        whole: list[Row] = []
+        advances: list[Values] = []
+        whole: list[Values] = []
         for result in results:
             row = stored.pop(result.schedule_id, None)  # a second result for it is refused
             if row is None or (row.token, row.acquired_by) != (result.token, scheduler_id):
@@ -178,7 +180,9 @@ class Firing:
         if finished:
             connection.execute(self._finish, {"p_ids": finished})
 
-    def _written(self, result: ScheduleResult, row: Row) -> tuple[ScheduleResult, bytes | None]:
+    def _written(
+        self, result: ScheduleResult, row: Row[Any]
+    ) -> tuple[ScheduleResult, bytes | None]:
         """Return a result with its trigger as bytes, if that is stateful. If it cannot be stored, that is an error."""
         if not result.trigger.stateful:
             return result, None
@@ -194,7 +198,7 @@ class Firing:
         return result, definition.data
 
     def _advance(
-        self, connection: Connection, columns: Sequence[str], rows: Sequence[Row]
+        self, connection: Connection, columns: Sequence[str], rows: Sequence[Values]
     ) -> None:
         if rows:
             self._base.dialect.update_many(
@@ -204,23 +208,23 @@ class Firing:
     def time_to_next(self, connection: Connection) -> timedelta | None:
         """Return how long until a schedule can be claimed; `None` if there is none."""
         now = self._base.now(connection)
-        limit, rows = 0, []
-        while len(rows) == limit:
-            # Beyond the first one that nobody holds there is nothing earlier.
-            limit = limit * 50 or 20
+        limit = FIRST_LOOK
+        while True:
             rows = connection.execute(self._earliest, {"p_limit": limit}).all()
             times = [max(due, until or 0) for due, until in rows]
-            if any(until is None for _, until in rows):
+            # Beyond the first one that nobody holds there is nothing earlier.
+            if len(rows) < limit or any(until is None for _, until in rows):
                 break
+            limit *= 50
         return duration(min(times) - now) if times else None
 
 
-def _cursor(result: ScheduleResult, row: Row) -> str | None:
+def _cursor(result: ScheduleResult, row: Row[Any]) -> str | None:
     """Return the position that is to be stored of a trigger whose state is in no bytes."""
     return row.cursor if result.trigger.stateful else cursor_text(result.trigger)
 
 
-def _advance(result: ScheduleResult, cursor: str | None, row: Row) -> Row:
+def _advance(result: ScheduleResult, cursor: str | None, row: Row[Any]) -> Values:
     """Return the values of `_ADVANCE`."""
     next_fire_time = micros(result.next_fire_time)
     last, last_offset = row.last_fire_time, row.last_offset

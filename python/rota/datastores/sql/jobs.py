@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 from sqlalchemy import select, union_all
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from uuid import UUID
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
-    from rota.datastores.sql._dialect import Row
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.tasks import Tasks
     from rota.model import Job
@@ -32,7 +31,7 @@ class ReadJobs:
 
     at: int = 0
     jobs: list[Job] = field(factory=list)
-    unreadable: list[tuple[Row, Exception]] = field(factory=list)
+    unreadable: list[tuple[Row[Any], Exception]] = field(factory=list)
 
 
 class Jobs:
@@ -111,7 +110,7 @@ class Jobs:
             read.at = self._base.now(connection)
         return read
 
-    def read(self, rows: Iterable[Row], into: ReadJobs) -> None:
+    def read(self, rows: Iterable[Row[Any]], into: ReadJobs) -> None:
         """Add what can be read of some rows, and what cannot."""
         for row in rows:
             try:

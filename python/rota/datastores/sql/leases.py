@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from uuid import UUID
 
-    from sqlalchemy import Connection, Select, Update
+    from sqlalchemy import BindParameter, Connection, Select, Update
 
     from rota.datastores.sql.base import Base
 
@@ -30,7 +30,8 @@ class Leases:
     def __init__(self, base: Base) -> None:
         self._base = base
         schedules, jobs = base.tables.schedules, base.tables.jobs
-        owner, until = bindparam("p_owner"), base.dialect.now + bindparam("p_lease", type_=base.dialect.micros)
+        owner: BindParameter[str] = bindparam("p_owner")
+        until = base.dialect.now + bindparam("p_lease", type_=base.dialect.micros)
         one_of_schedules = base.dialect.among(schedules.c.id, "p_ids")
         one_of_jobs = base.dialect.among(jobs.c.id, "p_ids")
         self._schedules = (

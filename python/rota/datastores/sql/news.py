@@ -162,9 +162,7 @@ class News:
                 for ending in claimed.unreadable
             ]
         if self._wants(JobAcquired):
-            events += [
-                JobAcquired.from_job(job, scheduler_id, timestamp) for job in claimed.jobs
-            ]
+            events += [JobAcquired.from_job(job, scheduler_id, timestamp) for job in claimed.jobs]
         await self.tell(events)
         await self.ended(claimed.unreadable, claimed.at)
 
@@ -192,9 +190,7 @@ def _of_result(result: ScheduleResult, timestamp: datetime) -> Event:
             timestamp=timestamp, schedule_id=id_, task_id=task_id, error=result.error
         )
     if result.next_fire_time is None:
-        return ScheduleRemoved(
-            timestamp=timestamp, schedule_id=id_, task_id=task_id, finished=True
-        )
+        return ScheduleRemoved(timestamp=timestamp, schedule_id=id_, task_id=task_id, finished=True)
     return ScheduleUpdated(
         timestamp=timestamp,
         schedule_id=id_,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import define, field, frozen
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
-from tenacity.stop import stop_base
+from tenacity.stop import stop_base  # noqa: TC002 - attrs resolves it
 from tenacity.wait import wait_base, wait_random_exponential
 
 from rota.datastores.sql._dialect import Failure
@@ -54,7 +54,7 @@ class Outages:
             before_sleep=self._failed,
             reraise=True,
         )
-        result = await retrying(attempt)
+        result: T = await retrying(attempt)
         if self._since is not None:
             seconds = self.clock.monotonic() - self._since
             self._since = None

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from rota.datastores.sql.base import Base
 from rota.datastores.sql.claims import Claims
 from rota.datastores.sql.endings import Endings
 from rota.datastores.sql.firing import Firing
@@ -17,6 +16,8 @@ from rota.datastores.sql.tasks import Tasks
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from rota.datastores.sql.base import Base
 
 __all__ = ["Parts"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql._dialect import Values
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.tasks import Tasks
     from rota.model import Schedule
@@ -32,7 +32,7 @@ class Encoded(NamedTuple):
 
     schedule: Schedule
     definition: Definition
-    row: Row
+    row: Values
 
 
 @define
@@ -100,7 +100,9 @@ class Schedules:
         encoded = []
         for schedule in schedules:
             definition = objects.definition(schedule.id, schedule.trigger)
-            encoded.append(Encoded(schedule, definition, schedule_row(objects, schedule, definition)))
+            encoded.append(
+                Encoded(schedule, definition, schedule_row(objects, schedule, definition))
+            )
         return encoded
 
     def add(
@@ -147,11 +149,11 @@ class Schedules:
         if changed:
             dialect.update_many(connection, table, self._columns, changed)
 
-    def _stored(self, connection: Connection, ids: Collection[str]) -> dict[str, Row]:
+    def _stored(self, connection: Connection, ids: Collection[str]) -> dict[str, Values]:
         rows = connection.execute(self._lock, {"p_ids": sorted(ids)})
         return {row.id: tuple(row) for row in rows}
 
-    def _replaced(self, old_row: Row, encoded: Encoded) -> Row | None:
+    def _replaced(self, old_row: Values, encoded: Encoded) -> Values | None:
         """Return the row that replaces a stored one, or `None` if nothing would change."""
         old = dict(zip(self._columns, old_row, strict=True))
         new = dict(zip(self._columns, encoded.row, strict=True))
@@ -159,7 +161,9 @@ class Schedules:
         stored = Definition(old["trigger"], bool(old["stateful"]), old["cursor"])
         if self._base.objects.same_definition(old["id"], stored, encoded.definition):
             kept += _NEXT
-            new["due"] = None if new["paused"] or new["error"] is not None else old["next_fire_time"]
+            new["due"] = (
+                None if new["paused"] or new["error"] is not None else old["next_fire_time"]
+            )
         for name in kept:
             new[name] = old[name]
         if all(new[name] == old[name] for name in self._columns if name not in _CLAIM):
@@ -167,7 +171,7 @@ class Schedules:
         new["token"] = old["token"] + 1
         return tuple(new.values())
 
-    def _with_fire_times(self, schedule: Schedule, row: Row) -> Schedule:
+    def _with_fire_times(self, schedule: Schedule, row: Values) -> Schedule:
         stored = dict(zip(self._columns, row, strict=True))
         fire_time = instant(stored["next_fire_time"], stored["next_offset"])
         return evolve(schedule, next_fire_time=fire_time)
@@ -190,7 +194,7 @@ class Schedules:
         )
         return now
 
-    def _with_token(self, row: Row, token: int) -> Row:
+    def _with_token(self, row: Values, token: int) -> Values:
         return (*row[: self._token], token, *row[self._token + 1 :])
 
     def set_aside(self, connection: Connection, errors: Mapping[str, Exception]) -> None:
@@ -224,7 +228,7 @@ class Schedules:
             read.at = self._base.now(connection)
         return read
 
-    def read(self, rows: Iterable[Row], into: Read) -> None:
+    def read(self, rows: Iterable[Values], into: Read) -> None:
         """Add what can be read of some rows, and what cannot."""
         for row in rows:
             try:

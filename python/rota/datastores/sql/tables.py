@@ -80,7 +80,9 @@ class Tables:
         where: ColumnElement[bool] | None = None,
         unique: bool = False,
     ) -> None:
-        partial = {} if where is None else {"postgresql_where": where, "sqlite_where": where}
+        partial: dict[str, Any] = {}
+        if where is not None:
+            partial = {"postgresql_where": where, "sqlite_where": where}
         Index(self._prefix + name, *columns, unique=unique, **partial)
 
     def _tasks(self) -> Table:

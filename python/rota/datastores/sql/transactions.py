@@ -94,9 +94,7 @@ class Transactions:
 
     async def read(self, work: Work[T]) -> T:
         """Run a query, trying again after failures that may pass."""
-        return await self._outages.survive(
-            partial(self._once, self._readers, work, self._reading)
-        )
+        return await self._outages.survive(partial(self._once, self._readers, work, self._reading))
 
     async def _once(self, engine: AsyncEngine, work: Work[T], turn: Any) -> T:
         # A local database answers soon, and a connection in memory that is cancelled is a database that is lost.

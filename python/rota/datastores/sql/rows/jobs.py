@@ -23,9 +23,16 @@ from rota.serializers import SerializedResult, deserialize_result, serialize_res
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql._dialect import Values
 
-__all__ = ["job_from_row", "job_row", "nominal_micros", "ready_state", "result_from_row", "result_row"]
+__all__ = [
+    "job_from_row",
+    "job_row",
+    "nominal_micros",
+    "ready_state",
+    "result_from_row",
+    "result_row",
+]
 
 _RANK = Struct(">IQQ16s")
 _BIAS = 1 << 63
@@ -38,13 +45,13 @@ def ready_state(limited: bool) -> JobState:
 
 
 def nominal_micros(job: Job) -> int | None:
-    """Return the fire time that the trigger gave. Jitter is real time, whatever the clocks on the wall did meanwhile."""
+    """Return the fire time that the trigger gave. Jitter is real time, whatever the wall clock did meanwhile."""
     if job.scheduled_fire_time is None:
         return None
     return micros(job.scheduled_fire_time) - micros_of(job.jitter)
 
 
-def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Row:
+def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Values:
     """Return the row of a job that nobody holds, in the order of the table's columns.
 
     :param limited: whether its task has a limit of running jobs
@@ -87,7 +94,7 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Row:
     )
 
 
-def job_from_row(objects: Objects, row: Row) -> Job:
+def job_from_row(objects: Objects, row: Values) -> Job:
     """Return the job of a row in the order of the table's columns. Raises whatever reading its arguments raises."""
     (
         id_,
@@ -138,7 +145,7 @@ def job_from_row(objects: Objects, row: Row) -> Job:
 
 def result_row(
     objects: Objects, result: JobResult, schedule_id: str | None, nominal: int | None
-) -> Row:
+) -> Values:
     """Return the row of a result, in the order of the table's columns."""
     stored = serialize_result(objects.serializer, result, context=_result_place(result.job_id))
     return (
@@ -155,7 +162,7 @@ def result_row(
     )
 
 
-def result_from_row(objects: Objects, row: Row) -> JobResult:
+def result_from_row(objects: Objects, row: Values) -> JobResult:
     """Return the result of a row in the order of the table's columns."""
     job_id, _schedule_id, _nominal, outcome, started_at, finished_at, expires_at, *rest = row
     job_id = as_uuid(job_id)

@@ -17,12 +17,12 @@ from rota.datastores.sql.rows.objects import (
 from rota.model import CoalescePolicy, Schedule
 
 if TYPE_CHECKING:
-    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql._dialect import Values
 
 __all__ = ["schedule_from_row", "schedule_row"]
 
 
-def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -> Row:
+def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -> Values:
     """Return the row of a schedule that nobody holds, in the order of the table's columns.
 
     :raises SerializationError: if something in it cannot be stored
@@ -57,7 +57,7 @@ def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -
     )
 
 
-def schedule_from_row(objects: Objects, row: Row) -> Schedule:
+def schedule_from_row(objects: Objects, row: Values) -> Schedule:
     """Return the schedule of a row in the order of the table's columns. Raises whatever reading its objects raises."""
     (
         id_,

@@ -10,12 +10,12 @@ from rota.datastores.sql.rows.objects import from_json, storable, to_json
 from rota.model import AbandonedPolicy, RetryPolicy, Task
 
 if TYPE_CHECKING:
-    from rota.datastores.sql._dialect import Row
+    from rota.datastores.sql._dialect import Values
 
 __all__ = ["task_from_row", "task_row"]
 
 
-def task_row(task: Task) -> Row:
+def task_row(task: Task) -> Values:
     """Return the row of a task, in the order of the table's columns."""
     return (
         storable("task id", task.id),
@@ -33,7 +33,7 @@ def task_row(task: Task) -> Row:
     )
 
 
-def task_from_row(row: Row, running_jobs: int) -> Task:
+def task_from_row(row: Values, running_jobs: int) -> Task:
     """Return the task of a row in the order of the table's columns."""
     id_, func, executor, limit, grace, metadata, abandoned, *rest = row
     max_attempts, first_delay, max_delay, timeout, tags = rest
