@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 settings.register_profile("ci", deadline=None, max_examples=60, print_blob=True)
 settings.register_profile(
-    "fuzz", deadline=None, max_examples=20_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "fuzz",
+    deadline=None,
+    max_examples=20_000,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "ci")
 

@@ -1,6 +1,6 @@
 """Show rota on real input: what a Debian machine runs tomorrow, a week of it in no time, and ten seconds live.
 
-    python examples/demo [--live-seconds N] [--crontab FILE] [--zone ZONE]
+python examples/demo [--live-seconds N] [--crontab FILE] [--zone ZONE]
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def run_command(name: str, command: str) -> None:
 
 def show_tomorrow(entries: list[Entry], zone: str) -> None:
     """Print what will run in the next 24 hours, in the order of the first run."""
-    table = Table("package", "crontab", "next run", "runs", "last run", title=f"The next 24 hours ({zone})")
+    table = Table(
+        "package", "crontab", "next run", "runs", "last run", title=f"The next 24 hours ({zone})"
+    )
     start = datetime.now(ZoneInfo(zone))
     rows = []
     for entry in entries:
@@ -85,7 +87,9 @@ async def run_live(seconds: int) -> None:
     def on_released(event: JobReleased) -> None:
         late = (event.started_at - event.scheduled_start).total_seconds() * 1000
         lateness.setdefault(event.schedule_id, []).append(late)
-        console.print(f"{event.scheduled_start:%H:%M:%S}  {event.schedule_id:<10} {late:7.2f} ms late")
+        console.print(
+            f"{event.scheduled_start:%H:%M:%S}  {event.schedule_id:<10} {late:7.2f} ms late"
+        )
 
     async with AsyncScheduler() as scheduler:
         scheduler.subscribe(on_released, {JobReleased})
@@ -104,7 +108,9 @@ async def run_live(seconds: int) -> None:
 
 def main() -> None:
     """Run the three parts."""
-    parser = argparse.ArgumentParser(prog="python examples/demo", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python examples/demo", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--crontab", type=Path, default=Path(__file__).with_name("debian.crontab"))
     parser.add_argument("--zone", default="Europe/Berlin")
     parser.add_argument("--live-seconds", type=int, default=10)

@@ -34,7 +34,9 @@ def read_crontab(path: Path) -> list[Entry]:
             match = ENTRY.fullmatch(line)
             if match is None:
                 raise ValueError(f"{path.name}, line {number}: not a crontab entry, got: {line!r}")
-            entries.append(Entry(_name(package, entries), match["when"], match["user"], match["command"]))
+            entries.append(
+                Entry(_name(package, entries), match["when"], match["user"], match["command"])
+            )
     return entries
 
 

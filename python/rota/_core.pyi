@@ -8,7 +8,7 @@ is clamped. Weekdays are numbered as by `date.weekday()`. Bit n of a mask stands
 from array import array
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import Final, NamedTuple, TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from typing_extensions import Buffer
 
@@ -21,7 +21,7 @@ MAX_MICROS: Final[int]
 #: date, interval, cron, calendar_interval, any_of of such: the last fire time.
 #: all_of: the states of its children after the last meeting.
 #: any_of otherwise: the last fire time, and the states of its children before the fire times that they have pending.
-State: TypeAlias = None | int | list[State]
+State: TypeAlias = int | list[State] | None
 
 #: (days, from_end, nearest_weekday, nth, last_weekday, weekdays); a date matches if any part does:
 #: bits 1-31; bit k: k days before the last; bit d: the weekday nearest to day d, bit 0: the last weekday of the month;
@@ -75,12 +75,19 @@ class Plan:
     @staticmethod
     def interval(zone: Zone, start: int, step: int, end: int | None) -> Plan: ...
     @staticmethod
-    def cron(zone: Zone, fields: CronFields, start: int, end: int | None, gap: int, overlap: int) -> Plan:
+    def cron(
+        zone: Zone, fields: CronFields, start: int, end: int | None, gap: int, overlap: int
+    ) -> Plan:
         """gap: 0 skip, 1 shift to its end. overlap: 0 first pass, 1 second pass, 2 both."""
 
     @staticmethod
     def calendar_interval(
-        zone: Zone, start_ordinal: int, end_ordinal: int | None, months: int, days: int, time_of_day_micros: int
+        zone: Zone,
+        start_ordinal: int,
+        end_ordinal: int | None,
+        months: int,
+        days: int,
+        time_of_day_micros: int,
     ) -> Plan: ...
     @staticmethod
     def any_of(plans: Sequence[Plan]) -> Plan: ...
@@ -130,8 +137,14 @@ class Cursor:
         """
 
 def due_batch(
-    cursors: Sequence[Cursor], pending: Sequence[datetime], now: datetime, policies: Sequence[int], limit: int
+    cursors: Sequence[Cursor],
+    pending: Sequence[datetime],
+    now: datetime,
+    policies: Sequence[int],
+    limit: int,
 ) -> list[tuple[list[datetime], datetime | None] | Exception]:
     """Return what due returns, or the exception that it raises, for each cursor."""
 
-def between_many(plans: Sequence[Plan], after: int, until: int, limit_each: int) -> list[Micros]: ...
+def between_many(
+    plans: Sequence[Plan], after: int, until: int, limit_each: int
+) -> list[Micros]: ...

@@ -6,6 +6,12 @@ const DAYS_TO_1970: i32 = 719_468;
 /// The Gregorian calendar repeats after so many days, which are whole weeks.
 pub(crate) const DAYS_PER_400_YEARS: i32 = 146_097;
 
+/// The days of a year before each month (1-12), and of the whole year (13); of a leap year in the second row.
+const DAYS_BEFORE: [[u16; 14]; 2] = [
+    [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365],
+    [0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366],
+];
+
 /// A date, as days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);
@@ -19,9 +25,12 @@ pub struct Date {
     pub day: u8,
 }
 
-/// A month of a year, as months since the January of the year 0.
+/// A month of a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Month(i32);
+pub struct Month {
+    year: i32,
+    number: u8,
+}
 
 impl Day {
     /// 0001-01-01
@@ -81,71 +90,67 @@ impl Day {
         let shifted = 2141 * day_of_year + 197_913;
         let month = shifted >> 16;
         let day = (shifted & 0xffff) / 2141 + 1;
-        // `month` counts from March as 3 to February as 14; as an index of months that needs no correction.
-        Date { month: Month((12 * year + month - 1) as i32), day: day as u8 }
+        // `month` counts from March as 3 to February as 14.
+        let (year, number) = if month > 12 { (year + 1, month - 12) } else { (year, month) };
+        Date { month: Month { year: year as i32, number: number as u8 }, day: day as u8 }
     }
 }
 
 impl Month {
     /// The last month of the year 9999.
-    pub const MAX: Month = Month(9999 * 12 + 11);
+    pub const MAX: Month = Month { year: 9999, number: 12 };
 
     /// A month of a year by its number (1-12).
     #[must_use]
     pub const fn new(year: i32, number: u8) -> Month {
-        Month(year * 12 + number as i32 - 1)
+        Month { year, number }
     }
 
-    /// The month so many months later, or None after the year 9999.
+    /// The month so many months later, or None outside of the years 1 to 9999.
     #[must_use]
     pub fn checked_add(self, months: i32) -> Option<Month> {
-        self.0.checked_add(months).map(Month).filter(|month| *month <= Month::MAX)
+        let index = self.index().checked_add(months)?;
+        let month = Month { year: index.div_euclid(12), number: (index.rem_euclid(12) + 1) as u8 };
+        (1..=9999).contains(&month.year).then_some(month)
     }
 
     /// Months since the January of the year 0.
     #[must_use]
     pub const fn index(self) -> i32 {
-        self.0
-    }
-
-    /// A month by its index, if it is of the years 1 to 9999.
-    #[must_use]
-    pub fn from_index(index: i32) -> Option<Month> {
-        (12..=Month::MAX.0).contains(&index).then_some(Month(index))
+        self.year * 12 + self.number as i32 - 1
     }
 
     /// The year.
     #[must_use]
     pub const fn year(self) -> i32 {
-        self.0.div_euclid(12)
+        self.year
     }
 
     /// The number within the year, 1-12.
     #[must_use]
     pub const fn number(self) -> u8 {
-        (self.0.rem_euclid(12) + 1) as u8
+        self.number
     }
 
     /// The number of days.
+    #[inline]
     #[must_use]
     pub const fn length(self) -> u8 {
-        match self.number() {
-            2 if is_leap(self.year()) => 29,
-            2 => 28,
-            // The long months alternate, and change step after July.
-            number => 30 | (number ^ (number >> 3)),
-        }
+        let before = &DAYS_BEFORE[is_leap(self.year) as usize];
+        let number = self.number as usize;
+        (before[number + 1] - before[number]) as u8
     }
 
     /// The first day. The year may be 0 to 12 000.
+    #[inline]
     #[must_use]
     pub const fn first_day(self) -> Day {
-        let (year, number) = (self.year(), self.number() as i32);
-        // Months count from March as 3 to February as 14.
-        let (year, number) = if number <= 2 { (year - 1, number + 12) } else { (year, number) };
-        let century = year.div_euclid(100);
-        let before_year = (1461 * year).div_euclid(4) - century + century.div_euclid(4);
-        Day(before_year + (979 * number - 2919) / 32 - DAYS_TO_1970)
+        // 400 years later, so that nothing is negative.
+        let past = (self.year + 399).unsigned_abs();
+        let centuries = past / 100;
+        let before_year = 365 * past + past / 4 - centuries + centuries / 4;
+        let before_month = DAYS_BEFORE[is_leap(self.year) as usize][self.number as usize];
+        Day(before_year as i32 + before_month as i32 + Day::MIN.0 - DAYS_PER_400_YEARS)
     }
 
     /// The day of a number (1-31), or None if the month has no such day.

@@ -1,5 +1,6 @@
 //! What to do with fire times that have passed: keep the earliest, the latest, or all of them.
 
+use crate::cron::transition::Memo;
 use crate::error::{Error, IterationLimitReached};
 use crate::instant::Micros;
 use crate::series::{Fire, Series, State};
@@ -62,15 +63,18 @@ pub fn due(
     state: &State,
     now: Micros,
     policy: Policy,
+    memos: &mut [Memo],
 ) -> Result<Due, IterationLimitReached> {
     let (passed, last, following) = match policy {
-        Policy::All { limit } => first_overdue(series, state, now, limit - 1)?,
+        Policy::All { limit } => first_overdue(series, state, now, limit - 1, memos)?,
         Policy::Earliest | Policy::Latest => {
             // What lies between is computed, not walked.
-            let last = series.skip(state, now.saturating_add(1))?;
-            let following = series.advance(last.as_ref().unwrap_or(state), Micros::AFTER_ALL)?;
+            let last = series.skip(state, now.saturating_add(1), memos)?;
+            let following =
+                series.advance(last.as_ref().unwrap_or(state), Micros::AFTER_ALL, memos)?;
             let kept = last.as_ref().filter(|_| policy == Policy::Latest);
-            let passed = kept.and_then(|last| Some((series.last_of(last)?, series.leaf_of(last))));
+            let passed =
+                kept.and_then(|last| Some((series.last_of(last)?, series.leaf_of(last, memos))));
             (passed.into_iter().collect(), last, following)
         }
     };
@@ -88,13 +92,14 @@ fn first_overdue(
     state: &State,
     now: Micros,
     limit: usize,
+    memos: &mut [Memo],
 ) -> Result<Overdue, IterationLimitReached> {
     let mut passed = Vec::new();
     let mut last = None;
-    let mut next = series.advance(state, Micros::AFTER_ALL)?;
+    let mut next = series.advance(state, Micros::AFTER_ALL, memos)?;
     while let Some(fire) = next.take_if(|fire| fire.at <= now && passed.len() < limit) {
         passed.push((fire.at, fire.leaf));
-        next = series.advance(last.insert(fire.state), Micros::AFTER_ALL)?;
+        next = series.advance(last.insert(fire.state), Micros::AFTER_ALL, memos)?;
     }
     Ok((passed, last, next))
 }

@@ -3,6 +3,7 @@
 use std::iter::zip;
 use std::sync::Arc;
 
+use crate::cron::transition::Memo;
 use crate::error::{Error, IterationLimitReached};
 use crate::instant::Micros;
 use crate::series::{Fire, Series, Simple, State};
@@ -17,6 +18,12 @@ pub struct Child {
     pub series: Series,
     /// The number of leaves of those before it.
     pub first_leaf: usize,
+}
+
+impl Child {
+    fn own<'a>(&self, memos: &'a mut [Memo]) -> &'a mut [Memo] {
+        memos.get_mut(self.first_leaf..).unwrap_or_default()
+    }
 }
 
 /// Return the union of series: equal fire times once, of the first child that gives them.
@@ -50,10 +57,11 @@ pub struct SimpleUnion {
 impl SimpleUnion {
     /// The first fire time later than `after`, and its leaf.
     #[must_use]
-    pub fn fire_after(&self, after: Micros) -> Option<(Micros, usize)> {
+    pub fn fire_after(&self, after: Micros, memos: &mut [Memo]) -> Option<(Micros, usize)> {
         let mut earliest: Option<(Micros, usize)> = None;
         for (child, first_leaf) in &self.children {
-            if let Some((at, leaf)) = child.fire_after(after)
+            if let Some((at, leaf)) =
+                child.fire_after(after, memos.get_mut(*first_leaf..).unwrap_or_default())
                 && earliest.is_none_or(|(earliest, _)| at < earliest)
             {
                 earliest = Some((at, first_leaf + leaf));
@@ -86,10 +94,11 @@ impl MixedUnion {
         &self,
         state: &State,
         before: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<Fire>, IterationLimitReached> {
         let mut fires = Vec::with_capacity(self.children.len());
         for (position, child) in self.children.iter().enumerate() {
-            fires.push(child.series.advance(state.child(position), before)?);
+            fires.push(child.series.advance(state.child(position), before, child.own(memos))?);
         }
         let pending = fires
             .iter()
@@ -111,8 +120,9 @@ impl MixedUnion {
         &self,
         state: &State,
         target: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<State>, IterationLimitReached> {
-        let Some(states) = skip_all(&self.children, state, target)? else {
+        let Some(states) = skip_all(&self.children, state, target, memos)? else {
             return Ok(None);
         };
         let lasts =
@@ -127,8 +137,8 @@ impl MixedUnion {
         }
     }
 
-    pub(crate) fn leaf_of(&self, state: &State) -> usize {
-        leaf_of(&self.children, state, MixedUnion::last_of(state))
+    pub(crate) fn leaf_of(&self, state: &State, memos: &mut [Memo]) -> usize {
+        leaf_of(&self.children, state, MixedUnion::last_of(state), memos)
     }
 
     pub(crate) fn position(&self, after: Micros) -> State {
@@ -186,11 +196,12 @@ impl AllOfSeries {
         &self,
         state: &State,
         before: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<Fire>, IterationLimitReached> {
         let end = before.saturating_add(self.threshold);
         let mut fires = Vec::with_capacity(self.children.len());
         for (position, child) in self.children.iter().enumerate() {
-            match child.series.advance(state.child(position), end)? {
+            match child.series.advance(state.child(position), end, child.own(memos))? {
                 Some(fire) => fires.push(fire),
                 None => return Ok(None),
             }
@@ -214,7 +225,7 @@ impl AllOfSeries {
             iterations += 1;
             for (child, fire) in zip(&self.children, &mut fires) {
                 if fire.at < reach {
-                    match child.series.leap(&fire.state, reach, end)? {
+                    match child.series.leap(&fire.state, reach, end, child.own(memos))? {
                         Some(next) => *fire = next,
                         None => return Ok(None),
                     }
@@ -237,11 +248,12 @@ impl AllOfSeries {
         &self,
         state: &State,
         target: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<State>, IterationLimitReached> {
-        let renewed = self.renew(state, target)?;
+        let renewed = self.renew(state, target, memos)?;
         let mut found = None;
         let mut position = renewed.as_ref().unwrap_or(state);
-        while let Some(fire) = self.advance(position, target)? {
+        while let Some(fire) = self.advance(position, target, memos)? {
             position = found.insert(fire.state);
         }
         Ok(found)
@@ -252,8 +264,8 @@ impl AllOfSeries {
         lasts.filter_map(|(position, child)| child.series.last_of(state.child(position))).min()
     }
 
-    pub(crate) fn leaf_of(&self, state: &State) -> usize {
-        leaf_of(&self.children, state, self.last_of(state))
+    pub(crate) fn leaf_of(&self, state: &State, memos: &mut [Memo]) -> usize {
+        leaf_of(&self.children, state, self.last_of(state), memos)
     }
 
     pub(crate) fn position(&self, after: Micros) -> State {
@@ -265,18 +277,23 @@ impl AllOfSeries {
     /// Where a child pauses for more than twice the threshold, no meeting has to do with fire times on both sides of
     /// the pause. So it does not matter how the series got there: each child is at its first fire time near enough to
     /// the one that ends the pause. Where no such pause is near, the way leads over every meeting since `state`.
-    fn renew(&self, state: &State, target: Micros) -> Result<Option<State>, IterationLimitReached> {
-        let Some(candidate) = self.last_candidate(state, target)? else {
+    fn renew(
+        &self,
+        state: &State,
+        target: Micros,
+        memos: &mut [Memo],
+    ) -> Result<Option<State>, IterationLimitReached> {
+        let Some(candidate) = self.last_candidate(state, target, memos)? else {
             return Ok(None);
         };
         let pause = self.threshold.saturating_mul(2);
         for (position, (child, last)) in zip(&self.children, candidate).enumerate() {
             let mut time = last;
             for _ in 0..RENEWAL_TRIES {
-                let previous = last_before(&child.series, state.child(position), time)?;
+                let previous = last_before(child, state.child(position), time, memos)?;
                 if previous.is_none_or(|previous| time.since(previous) > pause) {
                     let reach = time.saturating_add(-self.threshold);
-                    return Ok(skip_all(&self.children, state, reach)?.map(State::Children));
+                    return Ok(skip_all(&self.children, state, reach, memos)?.map(State::Children));
                 }
                 time = previous.unwrap_or(time);
             }
@@ -291,12 +308,13 @@ impl AllOfSeries {
         &self,
         state: &State,
         target: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<Vec<Micros>>, IterationLimitReached> {
         let mut limits = vec![target; self.children.len()];
         for _ in 0..self.max_iterations {
             let mut times = Vec::with_capacity(limits.len());
             for (position, (child, limit)) in zip(&self.children, &limits).enumerate() {
-                match last_before(&child.series, state.child(position), *limit)? {
+                match last_before(child, state.child(position), *limit, memos)? {
                     Some(last) => times.push(last),
                     None => return Ok(None),
                 }
@@ -316,13 +334,15 @@ impl AllOfSeries {
     }
 }
 
-/// Return the last fire time of a series that follows a state and is earlier than `target`.
+/// Return the last fire time of a child that follows a state and is earlier than `target`.
 fn last_before(
-    series: &Series,
+    child: &Child,
     state: &State,
     target: Micros,
+    memos: &mut [Memo],
 ) -> Result<Option<Micros>, IterationLimitReached> {
-    Ok(series.skip(state, target)?.and_then(|state| series.last_of(&state)))
+    let skipped = child.series.skip(state, target, child.own(memos))?;
+    Ok(skipped.and_then(|state| child.series.last_of(&state)))
 }
 
 /// Return the states of children after their last fire times earlier than `target`, or None if none has moved.
@@ -330,12 +350,13 @@ fn skip_all(
     children: &[Child],
     state: &State,
     target: Micros,
+    memos: &mut [Memo],
 ) -> Result<Option<Box<[State]>>, IterationLimitReached> {
     let mut states = Vec::with_capacity(children.len());
     let mut moved = false;
     for (position, child) in children.iter().enumerate() {
         let old = state.child(position);
-        let new = child.series.skip(old, target)?;
+        let new = child.series.skip(old, target, child.own(memos))?;
         moved |= new.is_some();
         states.push(new.unwrap_or_else(|| old.clone()));
     }
@@ -343,11 +364,11 @@ fn skip_all(
 }
 
 /// Return the leaf of the first child whose last fire time is that of all.
-fn leaf_of(children: &[Child], state: &State, last: Option<Micros>) -> usize {
+fn leaf_of(children: &[Child], state: &State, last: Option<Micros>, memos: &mut [Memo]) -> usize {
     let mut leaves = children.iter().enumerate().filter_map(|(position, child)| {
         let state = state.child(position);
         (child.series.last_of(state) == last)
-            .then(|| child.first_leaf + child.series.leaf_of(state))
+            .then(|| child.first_leaf + child.series.leaf_of(state, child.own(memos)))
     });
     leaves.next().unwrap_or(0)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::calendarinterval::CalendarIntervalSeries;
 use crate::coalesce::{Due, Policy, due};
 use crate::combining::{AllOfSeries, Child, any_of};
-use crate::cron::transition::CronSeries;
+use crate::cron::transition::{CronSeries, Memo};
 use crate::error::{Error, IterationLimitReached, MAX_DEPTH};
 use crate::instant::{Micros, Wall};
 use crate::interval::{DateSeries, IntervalSeries};
@@ -116,13 +116,19 @@ impl Plan {
         self.steps
     }
 
+    /// Memos of a plan that has not been asked, one for each leaf.
+    #[must_use]
+    pub fn memos(&self) -> Box<[Memo]> {
+        vec![Memo::NONE; self.zones.len()].into()
+    }
+
     /// The first fire time later than `after`.
     ///
     /// # Errors
     ///
     /// A meeting takes more iterations than it may.
     pub fn first_after(&self, after: Micros) -> Result<Option<Micros>, IterationLimitReached> {
-        self.series.first_after(after)
+        self.series.first_after(after, &mut self.memos())
     }
 
     /// The last fire time until `at`.
@@ -131,7 +137,7 @@ impl Plan {
     ///
     /// A meeting takes more iterations than it may.
     pub fn last_at_or_before(&self, at: Micros) -> Result<Option<Micros>, IterationLimitReached> {
-        self.series.last_at_or_before(at.min(Micros::MAX))
+        self.series.last_at_or_before(at.min(Micros::MAX), &mut self.memos())
     }
 
     /// Visit at most `limit` fire times later than `after`, until `until`.
@@ -147,9 +153,10 @@ impl Plan {
         mut visit: impl FnMut(Micros),
     ) -> Result<(), IterationLimitReached> {
         let end = until.saturating_add(1);
+        let mut memos = self.memos();
         let mut state = self.series.position(after);
         for _ in 0..limit {
-            let Some(fire) = self.series.advance(&state, end)? else {
+            let Some(fire) = self.series.advance(&state, end, &mut memos)? else {
                 break;
             };
             visit(fire.at);
@@ -164,8 +171,12 @@ impl Plan {
     ///
     /// A meeting takes more iterations than it may.
     #[inline]
-    pub fn next(&self, state: &State) -> Result<Option<Fire>, IterationLimitReached> {
-        self.series.advance(state, Micros::AFTER_ALL)
+    pub fn next(
+        &self,
+        state: &State,
+        memos: &mut [Memo],
+    ) -> Result<Option<Fire>, IterationLimitReached> {
+        self.series.advance(state, Micros::AFTER_ALL, memos)
     }
 
     /// What has passed by `now` of what follows a state.
@@ -178,8 +189,9 @@ impl Plan {
         state: &State,
         now: Micros,
         policy: Policy,
+        memos: &mut [Memo],
     ) -> Result<Due, IterationLimitReached> {
-        due(&self.series, state, now, policy)
+        due(&self.series, state, now, policy, memos)
     }
 
     /// What the wall clock of a leaf reads, and its fold. None if there is no such leaf.

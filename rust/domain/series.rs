@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::calendarinterval::CalendarIntervalSeries;
 use crate::combining::{AllOfSeries, MixedUnion, SimpleUnion};
-use crate::cron::transition::CronSeries;
+use crate::cron::transition::{CronSeries, Memo};
 use crate::error::IterationLimitReached;
 use crate::instant::Micros;
 use crate::interval::{DateSeries, IntervalSeries};
@@ -78,13 +78,13 @@ impl Simple {
     /// The first fire time later than `after`, and its leaf.
     #[inline]
     #[must_use]
-    pub fn fire_after(&self, after: Micros) -> Option<(Micros, usize)> {
+    pub fn fire_after(&self, after: Micros, memos: &mut [Memo]) -> Option<(Micros, usize)> {
         let at = match self {
             Simple::Date(series) => series.first_after(after),
             Simple::Interval(series) => series.first_after(after),
-            Simple::Cron(series) => series.first_after(after),
+            Simple::Cron(series) => series.first_after(after, memos.first_mut()?),
             Simple::CalendarInterval(series) => series.first_after(after),
-            Simple::Union(union) => return union.fire_after(after),
+            Simple::Union(union) => return union.fire_after(after, memos),
         };
         Some((at?, 0))
     }
@@ -109,8 +109,8 @@ impl Simple {
     }
 
     #[inline]
-    fn advance(&self, after: Micros, before: Micros) -> Option<Fire> {
-        let (at, leaf) = self.fire_after(after)?;
+    fn advance(&self, after: Micros, before: Micros, memos: &mut [Memo]) -> Option<Fire> {
+        let (at, leaf) = self.fire_after(after, memos)?;
         (at < before).then_some(Fire { at, leaf, state: State::At(at) })
     }
 
@@ -137,13 +137,16 @@ impl Series {
         &self,
         state: &State,
         before: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<Fire>, IterationLimitReached> {
         match self {
-            Series::Simple(series) => {
-                Ok(series.advance(Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL), before))
-            }
-            Series::Union(union) => union.advance(state, before),
-            Series::AllOf(meeting) => meeting.advance(state, before),
+            Series::Simple(series) => Ok(series.advance(
+                Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL),
+                before,
+                memos,
+            )),
+            Series::Union(union) => union.advance(state, before, memos),
+            Series::AllOf(meeting) => meeting.advance(state, before, memos),
         }
     }
 
@@ -157,15 +160,19 @@ impl Series {
         state: &State,
         target: Micros,
         before: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<Fire>, IterationLimitReached> {
         if let Series::Simple(series) = self {
             let after = target.saturating_add(-1);
-            return Ok(series
-                .advance(Simple::last_of(state).map_or(after, |last| last.max(after)), before));
+            return Ok(series.advance(
+                Simple::last_of(state).map_or(after, |last| last.max(after)),
+                before,
+                memos,
+            ));
         }
-        match self.skip(state, target)? {
-            Some(state) => self.advance(&state, before),
-            None => self.advance(state, before),
+        match self.skip(state, target, memos)? {
+            Some(state) => self.advance(&state, before, memos),
+            None => self.advance(state, before, memos),
         }
     }
 
@@ -178,11 +185,12 @@ impl Series {
         &self,
         state: &State,
         target: Micros,
+        memos: &mut [Memo],
     ) -> Result<Option<State>, IterationLimitReached> {
         match self {
             Series::Simple(series) => Ok(series.skip(state, target)),
-            Series::Union(union) => union.skip(state, target),
-            Series::AllOf(meeting) => meeting.skip(state, target),
+            Series::Union(union) => union.skip(state, target, memos),
+            Series::AllOf(meeting) => meeting.skip(state, target, memos),
         }
     }
 
@@ -198,14 +206,16 @@ impl Series {
 
     /// The leaf of the fire time that left the series in a state.
     #[must_use]
-    pub fn leaf_of(&self, state: &State) -> usize {
+    pub fn leaf_of(&self, state: &State, memos: &mut [Memo]) -> usize {
         match self {
             Series::Simple(series) => {
                 let before = Simple::last_of(state).map(|last| last.saturating_add(-1));
-                before.and_then(|before| series.fire_after(before)).map_or(0, |(_, leaf)| leaf)
+                before
+                    .and_then(|before| series.fire_after(before, memos))
+                    .map_or(0, |(_, leaf)| leaf)
             }
-            Series::Union(union) => union.leaf_of(state),
-            Series::AllOf(meeting) => meeting.leaf_of(state),
+            Series::Union(union) => union.leaf_of(state, memos),
+            Series::AllOf(meeting) => meeting.leaf_of(state, memos),
         }
     }
 
@@ -224,11 +234,15 @@ impl Series {
     /// # Errors
     ///
     /// A meeting takes more iterations than it may.
-    pub fn first_after(&self, after: Micros) -> Result<Option<Micros>, IterationLimitReached> {
+    pub fn first_after(
+        &self,
+        after: Micros,
+        memos: &mut [Memo],
+    ) -> Result<Option<Micros>, IterationLimitReached> {
         if let Series::Simple(series) = self {
-            return Ok(series.fire_after(after).map(|(at, _)| at));
+            return Ok(series.fire_after(after, memos).map(|(at, _)| at));
         }
-        let fire = self.advance(&self.position(after), Micros::AFTER_ALL)?;
+        let fire = self.advance(&self.position(after), Micros::AFTER_ALL, memos)?;
         Ok(fire.map(|fire| fire.at))
     }
 
@@ -237,11 +251,15 @@ impl Series {
     /// # Errors
     ///
     /// A meeting takes more iterations than it may.
-    pub fn last_at_or_before(&self, at: Micros) -> Result<Option<Micros>, IterationLimitReached> {
+    pub fn last_at_or_before(
+        &self,
+        at: Micros,
+        memos: &mut [Memo],
+    ) -> Result<Option<Micros>, IterationLimitReached> {
         if let Series::Simple(series) = self {
             return Ok(series.last_at_or_before(at));
         }
-        let state = self.skip(&State::Start, at.saturating_add(1))?;
+        let state = self.skip(&State::Start, at.saturating_add(1), memos)?;
         Ok(state.and_then(|state| self.last_of(&state)))
     }
 }

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDateTime;
 use rota_domain::coalesce::Policy;
+use rota_domain::cron::transition::Memo;
 use rota_domain::instant::Micros;
 use rota_domain::series::State;
 
@@ -21,7 +22,13 @@ use crate::py::{datetime, state};
 #[pyclass(frozen, module = "rota._core")]
 pub(crate) struct Cursor {
     plan: Py<Plan>,
-    state: Mutex<State>,
+    position: Mutex<Position>,
+}
+
+struct Position {
+    state: State,
+    /// Where the parts of the plan were last, which only saves time.
+    memos: Box<[Memo]>,
 }
 
 /// The fire times to handle, and the next one.
@@ -29,12 +36,13 @@ type Due<'py> = (Vec<Bound<'py, PyDateTime>>, Option<Bound<'py, PyDateTime>>);
 
 impl Cursor {
     pub(crate) fn new(plan: Py<Plan>, state: State) -> Cursor {
-        Cursor { plan, state: Mutex::new(state) }
+        let memos = plan.get().memos();
+        Cursor { plan, position: Mutex::new(Position { state, memos }) }
     }
 
-    /// Lock the state. It changes in one assignment, so that it is whole whatever became of the last holder.
-    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
-        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    /// Lock the position. The state changes in one assignment, so it is whole whatever became of the last holder.
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Position> {
+        self.position.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Move over the next `count` fire times, and hand each to `visit`. If that raises, the state stays as it is.
@@ -44,12 +52,12 @@ impl Cursor {
         count: usize,
         mut visit: impl FnMut(Micros, usize) + Send,
     ) -> PyResult<()> {
-        let mut state = self.lock(py);
-        let old = &*state;
+        let mut guard = self.lock(py);
+        let Position { state, memos } = &mut *guard;
         let last = self.plan.get().compute(py, count, |plan| {
             let mut last = None;
             for _ in 0..count {
-                let Some(fire) = plan.next(last.as_ref().unwrap_or(old))? else {
+                let Some(fire) = plan.next(last.as_ref().unwrap_or(state), memos)? else {
                     break;
                 };
                 visit(fire.at, fire.leaf);
@@ -77,9 +85,9 @@ impl Cursor {
             Policy::All { limit } => limit,
             Policy::Earliest | Policy::Latest => plan.to_skip(),
         };
-        let mut state = self.lock(py);
-        let old = &*state;
-        let due = plan.compute(py, expected, |plan| plan.due(old, now, policy))?;
+        let mut guard = self.lock(py);
+        let Position { state, memos } = &mut *guard;
+        let due = plan.compute(py, expected, |plan| plan.due(state, now, policy, memos))?;
         let following = due.following.map(|fire_time| plan.stamp(py, fire_time)).transpose()?;
         let mut kept = plan.stamp_all(py, &due.passed)?;
         if policy != Policy::Latest || kept.is_empty() {
@@ -94,7 +102,7 @@ impl Cursor {
 impl Cursor {
     #[getter]
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let state = self.lock(py).clone();
+        let state = self.lock(py).state.clone();
         state::dump(py, &state)
     }
 
@@ -106,9 +114,9 @@ impl Cursor {
     /// Move to the next fire time and return it. If there is none, or it raises, the state stays as it is.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
         let plan = self.plan.get();
-        let mut state = self.lock(py);
-        let old = &*state;
-        let Some(fire) = plan.compute(py, 1, |plan| plan.next(old))? else {
+        let mut guard = self.lock(py);
+        let Position { state, memos } = &mut *guard;
+        let Some(fire) = plan.compute(py, 1, |plan| plan.next(state, memos))? else {
             return Ok(None);
         };
         let moment = plan.stamp(py, (fire.at, fire.leaf))?;

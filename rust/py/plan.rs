@@ -4,7 +4,7 @@ use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyTzInfo};
 use rota_domain::calendarinterval::CalendarIntervalSeries;
-use rota_domain::cron::transition::{CronSeries, Gap, Overlap};
+use rota_domain::cron::transition::{CronSeries, Gap, Memo, Overlap};
 use rota_domain::error::{Error, IterationLimitReached};
 use rota_domain::instant::{Micros, Wall};
 use rota_domain::plan;
@@ -46,6 +46,10 @@ impl Plan {
         let inner = with(&children).map_err(invalid)?;
         let stamps = plans.iter().flat_map(|plan| &plan.get().stamps);
         Ok(Plan { inner, stamps: stamps.map(|stamp| stamp.clone_ref(py)).collect() })
+    }
+
+    pub(crate) fn memos(&self) -> Box<[Memo]> {
+        self.inner.memos()
     }
 
     /// How many fire times may have to be looked at to skip to one: meetings have to be visited.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import threading
@@ -21,7 +20,7 @@ from rota.executors.thread import ThreadPoolJobExecutor
 from rota.model import Job
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from rota.abc import JobExecutor
     from rota.testing import VirtualClock
@@ -135,10 +134,12 @@ class TestThread:
                 now -= 1
             barrier.wait(10)
 
-        async with started(ThreadPoolJobExecutor(max_workers=3), clock) as executor:
-            async with anyio.create_task_group() as group:
-                for _ in range(9):
-                    group.start_soon(executor.run_job, count, job())
+        async with (
+            started(ThreadPoolJobExecutor(max_workers=3), clock) as executor,
+            anyio.create_task_group() as group,
+        ):
+            for _ in range(9):
+                group.start_soon(executor.run_job, count, job())
         assert most == 3
 
     async def test_cancelled_job_is_left_behind_and_its_place_is_taken(
@@ -202,7 +203,9 @@ class TestThread:
             async with anyio.create_task_group() as group:
                 group.start_soon(executor.run_job, work, job())
                 await clock.sleep(0)
-                threading.Timer(0.05, release.set).start()  # real time: only then can virtual time go on
+                threading.Timer(
+                    0.05, release.set
+                ).start()  # real time: only then can virtual time go on
                 await clock.advance(3600)
         assert seen == [before]
 

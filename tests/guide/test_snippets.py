@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rota import AsyncScheduler, DateTrigger, Scheduler
-from rota import _environment as environment
+from rota import AsyncScheduler, DateTrigger, Scheduler, _environment as environment
 from rota.testing import VirtualClock
 
 SNIPPETS = Path(__file__).with_name("snippets")

@@ -184,9 +184,7 @@ def test_jitter_and_grace_are_real_time_when_clocks_are_set_back() -> None:
     """02:30 of the first pass plus 90 minutes is 03:00 standard time, not 04:00."""
     berlin = ZoneInfo("Europe/Berlin")
     fire_time = datetime(2025, 10, 26, 2, 30, tzinfo=berlin)
-    (job,) = decide(
-        schedule(DateTrigger(fire_time), misfire_grace_time=5400), fire_time
-    ).jobs
+    (job,) = decide(schedule(DateTrigger(fire_time), misfire_grace_time=5400), fire_time).jobs
 
     assert job.start_deadline == datetime(2025, 10, 26, 2, 0, tzinfo=timezone.utc)
     jittered = decide(schedule(DateTrigger(fire_time), max_jitter=7200), fire_time).jobs[0]

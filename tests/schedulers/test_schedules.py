@@ -297,9 +297,7 @@ class TestRemoving:
 
         assert times == after(0, 10)
 
-    async def test_removing_what_does_not_exist_is_nothing(
-        self, scheduler: AsyncScheduler
-    ) -> None:
+    async def test_removing_what_does_not_exist_is_nothing(self, scheduler: AsyncScheduler) -> None:
         await scheduler.remove_schedule("a")
         assert await scheduler.get_schedules() == []
 
@@ -424,7 +422,9 @@ class TestUpdating:
                 refused.append(schedule)
             return done
 
-        monkeypatch.setattr(type(scheduler.data_store), "update_schedule", lambda _, s: update_late(s))
+        monkeypatch.setattr(
+            type(scheduler.data_store), "update_schedule", lambda _, s: update_late(s)
+        )
         await scheduler.update_schedule("a", metadata={"k": 1})
         schedule = await scheduler.get_schedule("a")
 

@@ -158,7 +158,7 @@ class DataStore(ABC):
     async def acquire_schedules(
         self, scheduler_id: str, lease_duration: timedelta, limit: int
     ) -> Acquired[Schedule]:
-        """Claim up to `limit` schedules that are due, not paused, not set aside, and not leased; longest overdue first."""
+        """Claim up to `limit` schedules that are due, not paused, set aside or leased; longest overdue first."""
 
     @abstractmethod
     async def release_schedules(
@@ -216,8 +216,8 @@ class DataStore(ABC):
     async def cancel_jobs(self, ids: Collection[UUID]) -> set[UUID]:
         """Cancel jobs, from any node; return the ids of those that had not finished.
 
-        A waiting job ends as cancelled at once. A running one is marked; its worker learns of it when it renews the lease
-        (`cancelled_jobs`) and cancels it.
+        A waiting job ends as cancelled at once. A running one is marked; its worker learns of it when it renews
+        the lease (`cancelled_jobs`) and cancels it.
         """
 
     @abstractmethod
@@ -246,7 +246,7 @@ class DataStore(ABC):
     async def time_to_next_job(self, accept: JobFilter | None = None) -> timedelta | None:
         """Return how long until a job can be claimed, or its lease runs out, by the store's clock.
 
-        Zero or less if one can be now, `None` if there is nothing to wait for. Jobs of tasks at their limit do not count.
+        Zero or less if one can be now, `None` if there is nothing to wait for. Jobs of full tasks do not count.
         """
 
     @abstractmethod

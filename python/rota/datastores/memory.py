@@ -202,7 +202,7 @@ class MemoryDataStore(DataStore):
     async def acquire_schedules(
         self, scheduler_id: str, lease_duration: timedelta, limit: int
     ) -> Acquired[Schedule]:
-        """Claim up to `limit` schedules that are due, not paused, not set aside and not leased, longest overdue first."""
+        """Claim up to `limit` schedules that are due, not paused, set aside or leased; longest overdue first."""
         with self._lock:
             now = self._now()
             until = now + lease_duration

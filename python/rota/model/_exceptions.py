@@ -82,7 +82,7 @@ class JobExecutorLookupError(RotaError, LookupError):
         self.name = name
 
 
-class JobResultNotReady(RotaError):  # noqa: N818 - the published name
+class JobResultNotReady(RotaError):
     """The job has not finished yet."""
 
     def __init__(self, job_id: UUID) -> None:
@@ -90,7 +90,7 @@ class JobResultNotReady(RotaError):  # noqa: N818 - the published name
         self.job_id = job_id
 
 
-class JobCancelled(RotaError):  # noqa: N818 - the published name
+class JobCancelled(RotaError):
     """The job was cancelled before it finished."""
 
     def __init__(self, job_id: UUID) -> None:
@@ -98,7 +98,7 @@ class JobCancelled(RotaError):  # noqa: N818 - the published name
         self.job_id = job_id
 
 
-class JobDeadlineMissed(RotaError):  # noqa: N818 - the published name
+class JobDeadlineMissed(RotaError):
     """The job could not be started within its misfire grace time."""
 
     def __init__(self, job_id: UUID) -> None:
@@ -106,7 +106,7 @@ class JobDeadlineMissed(RotaError):  # noqa: N818 - the published name
         self.job_id = job_id
 
 
-class JobAbandoned(RotaError):  # noqa: N818 - named like its siblings
+class JobAbandoned(RotaError):
     """The worker that ran the job disappeared."""
 
     def __init__(self, job_id: UUID) -> None:
@@ -135,7 +135,7 @@ class RemoteJobError(RotaError):
         return f"{text}\n\n{self.traceback}" if self.traceback else text
 
 
-class JobTimedOut(RotaError, TimeoutError):  # noqa: N818 - named like its siblings
+class JobTimedOut(RotaError, TimeoutError):
     """The job ran longer than its task allows."""
 
 
@@ -158,5 +158,5 @@ class DeserializationError(RotaError, ValueError):
     """Stored bytes cannot be turned back into an object, or name a class that is not registered."""
 
 
-class MaxIterationsReached(RotaError, RuntimeError):  # noqa: N818 - the published name
+class MaxIterationsReached(RotaError, RuntimeError):
     """An `AndTrigger` found no common fire time within its maximum number of iterations."""

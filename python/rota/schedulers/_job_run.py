@@ -30,7 +30,7 @@ __all__ = ["JobRunner"]
 NOT_NOW_PAUSE = timedelta(seconds=1)
 
 
-class _NotNow(Exception):  # noqa: N818 - not an error of the job
+class _NotNow(Exception):
     """The data store could not be asked for the task."""
 
 

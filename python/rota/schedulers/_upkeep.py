@@ -18,7 +18,7 @@ __all__ = ["Upkeep"]
 
 
 class Upkeep:
-    """Reaps once a lease, or once a polling interval if that is longer, and cleans up every `cleanup_interval`, if any."""
+    """Reaps once a lease, or once a polling interval if that is longer; cleans up every `cleanup_interval`, if any."""
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ _WEEKDAYS = dict(zip("sun mon tue wed thu fri sat".split(), range(7), strict=Tru
 _SUNDAY_AS_LAST = 7
 _YEAR_BYTES = 1250
 _MAX_DIGITS = 4
+_MAX_SHOWN_DIGITS = 20
 
 
 class _Range(NamedTuple):
@@ -32,14 +33,15 @@ class _Range(NamedTuple):
     low: int
     high: int
     names: dict[str, int] = {}  # noqa: RUF012 - nobody changes it
+    others: str = ""  #: what it can be besides numbers, as messages say it
 
 
 _RANGES = {
     "year": _Range(1970, 9999),
-    "month": _Range(1, 12, _MONTHS),
-    "day": _Range(1, 31),
+    "month": _Range(1, 12, _MONTHS, " or a name (jan-dec)"),
+    "day": _Range(1, 31, others=" or a form (L, L-3, LW, 15W, last, 3rd fri, last fri)"),
     "week": _Range(1, 53),
-    "day_of_week": _Range(0, 7, _WEEKDAYS),
+    "day_of_week": _Range(0, 7, _WEEKDAYS, ", a name (sun-sat) or a form (5#3, 5L)"),
     "hour": _Range(0, 23),
     "minute": _Range(0, 59),
     "second": _Range(0, 59),
@@ -213,14 +215,16 @@ def _items(name: str, text: str) -> list[str]:
 
 def _number_item(name: str, item: str) -> int:
     """Return the mask of a number, a name or a range, with or without a step."""
-    low, high, _ = _RANGES[name]
+    low, high, _, _ = _RANGES[name]
+    if name == "day_of_week":
+        high = 6  # 7 is 0 again
     body, slash, step_text = item.partition("/")
     first_text, dash, last_text = body.partition("-")
     if body == "*":
-        first, last = low, high - (name == "day_of_week")  # as 7 is 0 again
+        first, last = low, high
     else:
         first = _value(name, first_text, item)
-        last = _value(name, last_text, item) if dash else high if slash else first
+        last = _value(name, last_text, item) if dash else max(first, high) if slash else first
     if last_text.lower() == "sun":
         last = _SUNDAY_AS_LAST if first > 0 else 0
     if last < first:
@@ -230,23 +234,25 @@ def _number_item(name: str, item: str) -> int:
 
 
 def _value(name: str, text: str, item: str) -> int:
-    low, high, names = _RANGES[name]
+    low, high, names, others = _RANGES[name]
     value = names.get(text.lower())
     if value is not None:
         return value
     if text.isdigit():
         return _integer(name, text, low, high)
-    or_name = f" or a name ({', '.join(names)})" if names else ""
     raise TriggerDefinitionError(
-        f"{name} must be a number in {low}-{high}{or_name}, got: {quote(item)}"
+        f"{name} must be a number in {low}-{high}{others}, got: {quote(item)}"
     )
 
 
 def _integer(name: str, text: str, low: int, high: int) -> int:
     """Return the integer that the ASCII digits `text` stand for."""
-    digits = text.lstrip("0") or "0"
-    if not text.isdigit() or len(digits) > _MAX_DIGITS or not low <= int(digits) <= high:
+    if not text.isdigit():
         raise TriggerDefinitionError(f"{name} must be in {low}-{high}, got: {quote(text)}")
+    digits = text.lstrip("0") or "0"
+    if len(digits) > _MAX_DIGITS or not low <= int(digits) <= high:
+        shown = text if len(text) <= _MAX_SHOWN_DIGITS else quote(text)
+        raise TriggerDefinitionError(f"{name} must be in {low}-{high}, got: {shown}")
     return int(digits)
 
 

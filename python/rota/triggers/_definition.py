@@ -28,6 +28,7 @@ __all__ = [
 _Day = TypeVar("_Day", bound=date)
 
 _MAX_QUOTED = 40
+_MAX_BITS = 128
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of wall times
@@ -44,9 +45,11 @@ class TriggerTypeError(RotaError, TypeError):
 
 def quote(value: object) -> str:
     """Return `value` as it is shown at the end of a message: on one line, in ASCII, shortened if it is long."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"an integer of {value.bit_length()} bits"  # more digits than Python likes to write
     text = value if isinstance(value, str) else repr(value)
     shown = text[:_MAX_QUOTED]
-    if isinstance(value, str) and not (shown.isascii() and shown.isdigit()):
+    if isinstance(value, str) or not shown.isascii():
         shown = ascii(shown)
     return shown if len(text) <= _MAX_QUOTED else f"{shown}... ({len(text)} characters)"
 
@@ -56,13 +59,8 @@ def as_integer(name: str, value: object, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TriggerTypeError(f"{name} must be an integer, got: {quote(value)}")
     if not low <= value <= high:
-        raise TriggerDefinitionError(f"{name} must be in {low}-{high}, got: {_integer(value)}")
+        raise TriggerDefinitionError(f"{name} must be in {low}-{high}, got: {quote(value)}")
     return value
-
-
-def _integer(value: int) -> str:
-    # Converting a huge integer to decimal takes long, and is refused beyond a limit.
-    return str(value) if value.bit_length() < 128 else f"an integer of {value.bit_length()} bits"
 
 
 def timezone_of(moment: datetime) -> tzinfo:

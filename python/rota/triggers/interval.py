@@ -95,7 +95,7 @@ def _add_up(parts: dict[str, float]) -> timedelta:
     try:
         interval = timedelta(**parts)
     except (ValueError, OverflowError):
-        given = ", ".join(f"{name}={part!r:.40}" for name, part in parts.items() if part)
+        given = ", ".join(f"{name}={quote(part)}" for name, part in parts.items() if part)
         raise TriggerDefinitionError(
             f"interval must be at most {timedelta.max.days} days, got: {given}"
         ) from None

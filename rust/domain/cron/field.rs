@@ -84,6 +84,8 @@ fn check_mask(field: impl ToString, mask: u64, low: u32, high: u32) -> Result<()
 pub struct MonthMasks {
     /// By the first weekday of the month, and by its length from 28 on.
     masks: [[u32; 4]; 7],
+    /// Bit n: months of 28 + n days may have matching days.
+    lengths: u8,
     /// ISO 8601 weeks, bits 1-53; 0: any.
     weeks: u64,
 }
@@ -93,21 +95,30 @@ impl MonthMasks {
     #[must_use]
     pub fn new(fields: &CronFields) -> MonthMasks {
         let mut masks = [[0; 4]; 7];
+        let mut lengths = 0;
         for (first, by_length) in (0..).zip(&mut masks) {
-            for (length, mask) in (28..).zip(by_length) {
+            for (length, mask) in (28_u8..).zip(by_length) {
                 let day = days_of(&fields.day, first, length);
                 let day_of_week = days_of(&fields.day_of_week, first, length);
                 *mask = if fields.either { day | day_of_week } else { day & day_of_week };
+                lengths |= u8::from(*mask != 0) << (length - 28);
             }
         }
-        MonthMasks { masks, weeks: fields.weeks }
+        MonthMasks { masks, lengths, weeks: fields.weeks }
+    }
+
+    /// Tell whether a month of so many days (28-31) may have matching days.
+    #[inline]
+    #[must_use]
+    pub fn may_match(&self, length: u8) -> bool {
+        self.lengths >> (length - 28) & 1 == 1
     }
 
     /// The matching days of the month that begins with a day and has so many (28-31).
     #[inline]
     #[must_use]
-    pub fn of(&self, first_day: Day, first_weekday: u8, length: u8) -> u32 {
-        let mask = self.masks[usize::from(first_weekday)][usize::from(length - 28)];
+    pub fn of(&self, first_day: Day, length: u8) -> u32 {
+        let mask = self.masks[usize::from(first_day.weekday())][usize::from(length - 28)];
         if self.weeks == 0 { mask } else { mask & self.days_in_weeks(first_day, length) }
     }
 

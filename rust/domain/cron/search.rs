@@ -7,7 +7,9 @@ use crate::cron::field::{CronFields, MonthMasks};
 use crate::error::Error;
 
 const DAY_SECONDS: i64 = 86_400;
-const LAST_SECOND: u32 = 86_399;
+const DAY: u32 = 86_400;
+const LAST_SECOND: u32 = DAY - 1;
+const ALL_MONTHS: u64 = 0b1_1111_1111_1110;
 /// The calendar repeats after this many years, so what they do not have never comes.
 const CYCLE_YEARS: i32 = 400;
 const YEARS: usize = 10_000;
@@ -33,6 +35,16 @@ struct Seconds {
     of_minute: u32,
 }
 
+/// A month, and its matching days: where a search is.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    month: Month,
+    first: Day,
+    length: u8,
+    /// Bit n for the day n + 1.
+    days: u32,
+}
+
 impl WallSearch {
     /// The search for fields.
     ///
@@ -45,8 +57,7 @@ impl WallSearch {
             seconds: fields.second,
             minutes: fields.minute,
             hours: fields.hour as u32,
-            // A year without matching months need not be looked at.
-            months: (fields.month & 0b1_1111_1111_1110) as u32,
+            months: (fields.month & ALL_MONTHS) as u32,
             years: fields.years.as_deref().map(|years| Box::new(Years::new(years))),
             days: MonthMasks::new(fields),
             earliest: Seconds::default(),
@@ -66,27 +77,20 @@ impl WallSearch {
         Ok(search)
     }
 
-    /// The first matching wall second from `wall` on, within the years 1 to 9999.
-    #[inline]
+    /// The first matching wall second from `wall` on, within the years 1 to 9999. `page` is left where it is.
     #[must_use]
-    pub fn first(&self, wall: i64) -> Option<i64> {
+    pub fn first(&self, wall: i64, page: &mut Page) -> Option<i64> {
         let (day, second) = match Day::new(wall.div_euclid(DAY_SECONDS)) {
-            Some(day) => (day, wall.rem_euclid(DAY_SECONDS) as u32),
+            Some(day) => (day, wall.rem_euclid(DAY_SECONDS)),
             None if wall < 0 => (Day::MIN, 0),
             None => return None,
         };
-        let Date { month, day: number } = day.date();
-        let days = self.days_of(month, day, number) >> number;
-        if days & 1 == 1
-            && let Some(second) = self.time_from(second)
-        {
-            return Some(at(day, 0, second));
+        if !page.holds(day) {
+            *page = self.open(day.date().month);
         }
-        let later = days >> 1;
-        if later != 0 {
-            return Some(at(day, later.trailing_zeros() + 1, self.earliest.of_day));
-        }
-        self.first_of_months(month.checked_add(1)?)
+        let second_of_month = i64::from(day.get() - page.first.get()) * DAY_SECONDS + second;
+        let found = self.first_from(page, second_of_month as u32)?;
+        Some(page.first_second() + i64::from(found))
     }
 
     /// The last matching wall second until `wall`, within the years 1 to 9999.
@@ -98,102 +102,100 @@ impl WallSearch {
             None => return None,
         };
         let Date { month, day: number } = day.date();
-        let days = self.days_of(month, day, number);
-        if days >> number & 1 == 1
+        let mut page = self.open(month);
+        if page.days >> (number - 1) & 1 == 1
             && let Some(second) = self.time_until(second)
         {
-            return Some(at(day, 0, second));
+            return Some(i64::from(day.get()) * DAY_SECONDS + i64::from(second));
         }
-        let earlier = days & ((1 << number) - 1);
-        if earlier != 0 {
-            return Some(at(month.first_day(), earlier.ilog2() - 1, self.latest.of_day));
+        page.days &= (1 << (number - 1)) - 1;
+        let first_year = if self.years.is_some() { 0 } else { month.year() - CYCLE_YEARS };
+        while page.days == 0 {
+            page = self.open(self.previous_month(page.month)?);
+            if page.month.year() < first_year {
+                return None;
+            }
         }
-        self.last_of_months(Month::from_index(month.index() - 1)?)
+        Some(page.first_second() + i64::from(page.days.ilog2() * DAY + self.latest.of_day))
     }
 
-    /// The matching days of the month of a day, which is its `number`-th.
+    /// The first matching second of the month of `page` from one on, or of a later month, which is left in `page`.
     #[inline]
-    fn days_of(&self, month: Month, day: Day, number: u8) -> u32 {
-        if self.months >> month.number() & 1 == 0 || !self.has_year(month.year()) {
-            return 0;
+    #[must_use]
+    pub fn first_from(&self, page: &mut Page, second_of_month: u32) -> Option<u32> {
+        let (number, second) = (second_of_month / DAY, second_of_month % DAY);
+        let days = page.days >> number;
+        if days & 1 == 1
+            && let Some(second) = self.time_from(second)
+        {
+            return Some(number * DAY + second);
         }
-        let first_weekday = (day.weekday() + 36 - number) % 7;
-        self.days.of(month.first_day(), first_weekday, month.length())
+        let later = days >> 1;
+        if later != 0 {
+            return Some((number + 1 + later.trailing_zeros()) * DAY + self.earliest.of_day);
+        }
+        self.turn(page)?;
+        Some(page.days.trailing_zeros() * DAY + self.earliest.of_day)
+    }
+
+    /// Turn to the next month that has matching days.
+    fn turn(&self, page: &mut Page) -> Option<()> {
+        let mut month = page.month;
+        let last_year = if self.years.is_some() { i32::MAX } else { month.year() + CYCLE_YEARS };
+        loop {
+            month = self.next_month(month)?;
+            if self.days.may_match(month.length()) {
+                *page = self.open(month);
+                if page.days != 0 {
+                    return Some(());
+                }
+            }
+            if month.year() > last_year {
+                return None;
+            }
+        }
+    }
+
+    /// The page of a month.
+    fn open(&self, month: Month) -> Page {
+        let (first, length) = (month.first_day(), month.length());
+        let matches = self.months >> month.number() & 1 == 1 && self.has_year(month.year());
+        let days = if matches { self.days.of(first, length) >> 1 } else { 0 };
+        Page { month, first, length, days }
     }
 
     fn has_year(&self, year: i32) -> bool {
         self.years.as_deref().is_none_or(|years| years.next(year) == Some(year))
     }
 
-    fn first_of_months(&self, from: Month) -> Option<i64> {
-        let mut month = self.next_month(from)?;
-        let last_year = if self.years.is_some() { i32::MAX } else { from.year() + CYCLE_YEARS };
-        while month.year() <= last_year {
-            let first = month.first_day();
-            let days = self.days_of(month, first, 1);
-            if days != 0 {
-                return Some(at(first, days.trailing_zeros() - 1, self.earliest.of_day));
-            }
-            month = self.next_month(month.checked_add(1)?)?;
-        }
-        None
-    }
-
-    fn last_of_months(&self, until: Month) -> Option<i64> {
-        let mut month = self.previous_month(until)?;
-        let first_year = if self.years.is_some() { 0 } else { until.year() - CYCLE_YEARS };
-        while month.year() >= first_year {
-            let first = month.first_day();
-            let days = self.days_of(month, first, 1);
-            if days != 0 {
-                return Some(at(first, days.ilog2() - 1, self.latest.of_day));
-            }
-            month = self.previous_month(Month::from_index(month.index() - 1)?)?;
-        }
-        None
-    }
-
-    /// The first month from `from` on that its number and its year let match.
+    /// The first month after one that its number and its year let match.
     fn next_month(&self, from: Month) -> Option<Month> {
-        let year = match &self.years {
-            Some(years) => years.next(from.year())?,
-            None => from.year(),
-        };
-        let number = if year == from.year() { from.number() } else { 1 };
-        let later = self.months >> number << number;
-        if later != 0 {
-            return Some(Month::new(year, later.trailing_zeros() as u8));
-        }
-        if self.months == 0 {
-            return None;
+        let (year, number) = (from.year(), from.number());
+        let later = self.months >> number >> 1;
+        if later != 0 && self.has_year(year) {
+            return Some(Month::new(year, number + 1 + later.trailing_zeros() as u8));
         }
         let year = match &self.years {
             Some(years) => years.next(year + 1)?,
             None => year + 1,
         };
-        Some(Month::new(year, self.months.trailing_zeros() as u8))
-            .filter(|found| *found <= Month::MAX)
+        let first = Month::new(year, self.months.trailing_zeros() as u8);
+        (self.months != 0 && first <= Month::MAX).then_some(first)
     }
 
-    /// The last month until `until` that its number and its year let match.
+    /// The last month before one that its number and its year let match.
     fn previous_month(&self, until: Month) -> Option<Month> {
-        let year = match &self.years {
-            Some(years) => years.previous(until.year())?,
-            None => until.year(),
-        };
-        let number = if year == until.year() { until.number() } else { 12 };
-        let earlier = self.months & ((2 << number) - 1);
-        if earlier != 0 {
+        let (year, number) = (until.year(), until.number());
+        let earlier = self.months & ((1 << number) - 1);
+        if earlier != 0 && self.has_year(year) {
             return Some(Month::new(year, earlier.ilog2() as u8));
-        }
-        if self.months == 0 {
-            return None;
         }
         let year = match &self.years {
             Some(years) => years.previous(year - 1)?,
             None => year - 1,
         };
-        Some(Month::new(year, self.months.ilog2() as u8)).filter(|found| found.year() >= 1)
+        (year >= 1).then_some(())?;
+        Some(Month::new(year, self.months.checked_ilog2()? as u8))
     }
 
     /// The first matching second of a day from `second` on.
@@ -247,9 +249,27 @@ impl Seconds {
     }
 }
 
-#[inline]
-fn at(day: Day, days_later: u32, second: u32) -> i64 {
-    (i64::from(day.get()) + i64::from(days_later)) * DAY_SECONDS + i64::from(second)
+impl Page {
+    /// No month at all.
+    pub const NONE: Page = Page { month: Month::MAX, first: Day::MAX, length: 0, days: 0 };
+
+    fn holds(&self, day: Day) -> bool {
+        self.first <= day && day.get() - self.first.get() < i32::from(self.length)
+    }
+
+    /// The first second of the month, as a wall second.
+    #[inline]
+    #[must_use]
+    pub fn first_second(&self) -> i64 {
+        i64::from(self.first.get()) * DAY_SECONDS
+    }
+
+    /// The number of seconds of the month.
+    #[inline]
+    #[must_use]
+    pub fn seconds(&self) -> u32 {
+        u32::from(self.length) * DAY
+    }
 }
 
 /// A set of the years 1 to 9999.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::cron::field::CronFields;
-use crate::cron::search::WallSearch;
+use crate::cron::search::{Page, WallSearch};
 use crate::error::Error;
-use crate::instant::{DAY, Micros, SECOND, Wall};
+use crate::instant::{DAY, Micros, Offset, SECOND, Wall};
 use crate::zone::{Span, Zone};
 
 /// What to do with wall times that match and that the zone skips.
@@ -70,11 +70,31 @@ pub struct CronSeries {
     overlap: Overlap,
 }
 
+/// Where a series was last, so that the next question is answered from there. It never changes an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Memo {
+    /// Within these instants one offset holds, and no rule for transitions matters.
+    from: Micros,
+    until: Micros,
+    offset: Offset,
+    page: Page,
+}
+
 /// What is known of a search that is repeated span by span: no wall second between `searched` and `found` matches.
 #[derive(Clone, Copy)]
 struct Known {
     searched: i64,
     found: Option<i64>,
+}
+
+impl Memo {
+    /// That of a series that has not been asked.
+    pub const NONE: Memo = Memo {
+        from: Micros::AFTER_ALL,
+        until: Micros::MIN,
+        offset: Offset::ZERO,
+        page: Page::NONE,
+    };
 }
 
 impl CronSeries {
@@ -100,26 +120,33 @@ impl CronSeries {
     /// The first fire time later than `after`.
     #[inline]
     #[must_use]
-    pub fn first_after(&self, after: Micros) -> Option<Micros> {
+    pub fn first_after(&self, after: Micros, memo: &mut Memo) -> Option<Micros> {
         let low = after.saturating_add(1).max(self.start);
-        if low > self.end {
+        let at = match self.first_in_memo(low, memo) {
+            Some(at) => at,
+            None => self.first_over_spans(low, memo)?,
+        };
+        (at <= self.end).then_some(at)
+    }
+
+    /// The first fire time from `low` on, if it is where the memo is.
+    #[inline]
+    fn first_in_memo(&self, low: Micros, memo: &mut Memo) -> Option<Micros> {
+        if low < memo.from || low >= memo.until {
             return None;
         }
-        let span = self.zone.span(low);
-        if low >= span.fold_end() && (low > span.start || span.before >= span.offset) {
-            let found = self.search.first(low.wall(span.offset).second_from());
-            if let Some(second) = found {
-                let at = Wall::from_second(second).at(span.offset);
-                if at < self.last_pass(&span) {
-                    return (at <= self.end).then_some(at);
-                }
-            }
+        let since = low.since(Wall::from_second(memo.page.first_second()).at(memo.offset));
+        let second = u64::try_from(since).ok()?.div_ceil(SECOND as u64);
+        if second >= u64::from(memo.page.seconds()) {
+            return None;
         }
-        self.first_over_spans(low)
+        let found = self.search.first_from(&mut memo.page, second as u32)?;
+        let second = memo.page.first_second() + i64::from(found);
+        Some(Wall::from_second(second).at(memo.offset)).filter(|at| *at < memo.until)
     }
 
     /// The first fire time from `low` on, span by span.
-    fn first_over_spans(&self, mut low: Micros) -> Option<Micros> {
+    fn first_over_spans(&self, mut low: Micros, memo: &mut Memo) -> Option<Micros> {
         let mut known: Option<Known> = None;
         while low <= self.end {
             let span = self.zone.span(low);
@@ -133,13 +160,17 @@ impl CronSeries {
                 {
                     known
                 }
-                _ => Known { searched: wall, found: self.search.first(wall) },
+                _ => Known { searched: wall, found: self.search.first(wall, &mut memo.page) },
             };
             known = Some(Known { searched, found });
             if let Some(second) = found {
                 let at = Wall::from_second(second).at(span.offset);
                 if at < self.last_pass(&span) {
-                    return (at <= self.end).then_some(at);
+                    // The first instant after a gap may fire for what it swallowed.
+                    memo.from = span.fold_end().max(span.start.saturating_add(1));
+                    memo.until = self.last_pass(&span);
+                    memo.offset = span.offset;
+                    return Some(at);
                 }
             }
             low = span.end;
@@ -206,7 +237,8 @@ impl CronSeries {
         if self.gap == Gap::Skip || span.before >= span.offset {
             return false;
         }
-        let found = self.search.first(span.start.wall(span.before).second_from());
+        let found =
+            self.search.first(span.start.wall(span.before).second_from(), &mut Page::NONE.clone());
         found.is_some_and(|second| Wall::from_second(second) < span.start.wall(span.offset))
     }
 }

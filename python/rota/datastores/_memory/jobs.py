@@ -38,8 +38,8 @@ class JobTable:
     """All unfinished jobs, and the results of others.
 
     A job is in one of three places: in `waiting` or `delayed` of its task's queue, or in a lease. Of the tasks,
-    those with a free slot and a waiting job stand in `_ready` by their first jobs, those with delayed jobs in `_ripening`
-    by when the first may start: so nobody ever looks at the jobs of a task that is at its limit.
+    those with a free slot and a waiting job stand in `_ready` by their first jobs, those with delayed jobs in
+    `_ripening` by when the first may start: so nobody ever looks at the jobs of a task that is at its limit.
     """
 
     def __init__(self, tasks: TaskTable, next_token: Callable[[], int]) -> None:

@@ -37,8 +37,8 @@ class Row(NamedTuple):
 
     :param due: the next fire time in UTC; arbitrary if there is none
     :param token: the fence, which is another one in each row
-    :param schedule: the schedule as it was given; but for a stateful trigger, of which it has a copy. Whoever gave it may
-        move the trigger, which therefore tells the definition only.
+    :param schedule: the schedule as it was given; but for a stateful trigger, of which it has a copy. Whoever gave it
+        may move the trigger, which therefore tells the definition only.
     :param cursor: where the trigger stands, if it is not stateful
     :param next_fire_time: in its own zone
     :param last_fire_time: in its own zone

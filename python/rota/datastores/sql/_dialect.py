@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.types import TypeEngine
+    from typing_extensions import Unpack
 
     from rota.abc import Clock
     from rota.datastores.sql.tables import Tables
 
-__all__ = ["Dialect", "Failure", "Values", "loose_scan", "quoted"]
+__all__ = ["AnyRow", "Dialect", "Failure", "Values", "loose_scan", "quoted"]
 
 Values: TypeAlias = tuple[Any, ...]  #: of a row that is to be written
+AnyRow: TypeAlias = "Row[Unpack[tuple[Any, ...]]]"  #: a row that was read
 
 
 class Failure(Enum):
@@ -136,7 +138,7 @@ class Dialect(ABC):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row[Any]]:
+    ) -> list[AnyRow]:
         """Return the first rows in the order of rank among the first *count* jobs of each task, locked.
 
         Rows that are locked already are left out. It must not read all ready jobs.

@@ -29,13 +29,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
 from rota._environment import new_id
-from rota.datastores.sql._dialect import Dialect, Failure, Values, quoted
+from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, quoted
 from rota.datastores.sql.tables import RANK_BYTES, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Column, Connection, Row, Select, Table
+    from sqlalchemy import Column, Connection, Select, Table
     from sqlalchemy.engine import Dialect as Driver
     from sqlalchemy.types import TypeEngine
 
@@ -184,10 +184,10 @@ class MySQL(Dialect):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row[Any]]:
+    ) -> list[AnyRow]:
         """Unite one query for each task."""
         jobs = tables.jobs
-        names = ", ".join(f"`{name}`" for name in jobs.columns)
+        names = ", ".join(f"`{column.name}`" for column in jobs.columns)
         table = quoted(connection, jobs)
         one = (
             f"(SELECT {names} FROM {table} WHERE state = {state} AND task_id = :p_task_{{0}}"

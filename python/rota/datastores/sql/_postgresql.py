@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from rota.datastores.sql._dialect import Dialect, Failure, Values, loose_scan
+from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose_scan
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         ColumnElement,
         Connection,
         Insert,
-        Row,
         Select,
         Table,
         TableValuedAlias,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     )
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.types import TypeEngine
+    from typing_extensions import Self
 
     from rota.datastores.sql.tables import Tables
 
@@ -135,7 +135,8 @@ class PostgreSQL(Dialect):
 
     def insert_many(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
         """Insert from one array for each column."""
-        connection.execute(_insert(table), _arrays(table.columns.keys(), rows))
+        columns = _Columns.of(table.columns.keys(), rows)
+        connection.execute(_insert(table, columns.names, columns.varying), columns.binds)
 
     def update_many(
         self,
@@ -146,8 +147,9 @@ class PostgreSQL(Dialect):
         clear: Sequence[str] = (),
     ) -> None:
         """Update from one array for each column."""
-        statement = _update(table, tuple(columns), tuple(clear))
-        connection.execute(statement, _arrays(columns, rows))
+        given = _Columns.of(columns, rows)
+        statement = _update(table, given.names, given.varying, tuple(clear))
+        connection.execute(statement, given.binds)
 
     # jobs by task
 
@@ -162,7 +164,7 @@ class PostgreSQL(Dialect):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row[Any]]:
+    ) -> list[AnyRow]:
         """Look into the index once for each task."""
         task_ids, numbers = zip(*counts, strict=True)
         statement = _first_of_tasks(tables, JobState(state))
@@ -177,21 +179,58 @@ class PostgreSQL(Dialect):
         return Failure.outage if code.startswith(OUTAGES) else Failure.final
 
 
-@lru_cache
-def _insert(table: Table) -> Insert:
-    names = table.columns.keys()
-    return insert(table).from_select(names, select(_unnested(table, names)))
+class _Columns(NamedTuple):
+    """Rows turned into columns. One that has the same value in all rows is that value, else it is an array."""
+
+    names: tuple[str, ...]
+    varying: tuple[str, ...]
+    binds: dict[str, Any]
+
+    @classmethod
+    def of(cls, names: Sequence[str], rows: Sequence[Values]) -> Self:
+        varying = []
+        binds: dict[str, Any] = {}
+        for name, values in zip(names, zip(*rows, strict=True), strict=True):
+            if values.count(values[0]) == len(values):
+                binds[f"p_{name}"] = values[0]
+            else:
+                binds[f"p_{name}"] = list(values)
+                varying.append(name)
+        return cls(tuple(names), tuple(varying), binds)
+
+
+def _given(
+    table: Table, names: tuple[str, ...], varying: tuple[str, ...]
+) -> tuple[TableValuedAlias | None, dict[str, ColumnElement[Any]]]:
+    """Return a table of the arrays of `_Columns`, if there is one, and an expression for each column."""
+    kinds = {name: _element(table.c[name].type) for name in names}
+    found: dict[str, ColumnElement[Any]] = {
+        name: bindparam(f"p_{name}", type_=kind) for name, kind in kinds.items()
+    }
+    if not varying:
+        return None, found
+    arrays = [bindparam(f"p_{name}", type_=ARRAY(kinds[name])) for name in varying]
+    given = func.unnest(*arrays).table_valued(*varying, name="given").render_derived()
+    return given, found | {name: given.c[name] for name in varying}
 
 
 @lru_cache
-def _update(table: Table, columns: tuple[str, ...], clear: tuple[str, ...]) -> Update:
-    key, *others = columns
-    given = _unnested(table, columns)
-    return (
-        update(table)
-        .where(table.c[key] == given.c[key])
-        .values({name: given.c[name] for name in others} | dict.fromkeys(clear))
-    )
+def _insert(table: Table, names: tuple[str, ...], varying: tuple[str, ...]) -> Insert:
+    given, values = _given(table, names, varying)
+    if given is None:
+        return insert(table).values(values)
+    source = select(*(values[name] for name in names)).select_from(given)
+    return insert(table).from_select(names, source)
+
+
+@lru_cache
+def _update(
+    table: Table, names: tuple[str, ...], varying: tuple[str, ...], clear: tuple[str, ...]
+) -> Update:
+    _, values = _given(table, names, varying)
+    key, *others = names
+    settings = {name: values[name] for name in others} | dict.fromkeys(clear)
+    return update(table).where(table.c[key] == values[key]).values(settings)
 
 
 @lru_cache
@@ -222,16 +261,3 @@ def _first_of_tasks(tables: Tables, state: JobState) -> Select[Any]:
 def _element(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """Return the type of an array's elements; they have no collation."""
     return Text() if isinstance(kind, Text) else kind
-
-
-def _unnested(table: Table, names: Sequence[str]) -> TableValuedAlias:
-    """Return a table of the values in one array for each column."""
-    arrays = [bindparam(f"p_{name}", type_=ARRAY(_element(table.c[name].type))) for name in names]
-    return func.unnest(*arrays).table_valued(*names, name="given").render_derived()
-
-
-def _arrays(names: Sequence[str], rows: Sequence[Values]) -> dict[str, list[Any]]:
-    return {
-        f"p_{name}": list(values)
-        for name, values in zip(names, zip(*rows, strict=True), strict=True)
-    }

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, text, update
 
-from rota.datastores.sql._dialect import Dialect, Failure, Values, loose_scan, quoted
+from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose_scan, quoted
 from rota.datastores.sql.instants import micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import URL, Connection, Row, Select, Table
+    from sqlalchemy import URL, Connection, Select, Table
 
     from rota.abc import Clock
     from rota.datastores.sql.tables import Tables
@@ -128,7 +128,7 @@ class SQLite(Dialect):
         state: int,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row[Any]]:
+    ) -> list[AnyRow]:
         """Follow each task's jobs in the index, always going on where the rank is lowest."""
         jobs = tables.jobs
         statement = text(_FIRST_OF_TASKS.format(jobs=quoted(connection, jobs), state=state))

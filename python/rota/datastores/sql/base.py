@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from attrs import frozen
 from sqlalchemy import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -17,11 +18,22 @@ if TYPE_CHECKING:
     from rota.datastores.sql.rows.objects import Objects
     from rota.datastores.sql.tables import Tables
 
-__all__ = ["BATCH", "Base", "in_batches"]
+__all__ = ["BATCH", "Base", "Claim", "in_batches"]
 
 T = TypeVar("T")
 
 BATCH = 2_000  #: rows that one statement deals with at most; more take several statements in one transaction
+
+
+class Claim(NamedTuple):
+    """A claim that is being made on what is read.
+
+    :param owner: who makes it
+    :param until: when its lease ends
+    """
+
+    owner: str
+    until: datetime
 
 
 @frozen

@@ -6,10 +6,9 @@ import json
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import evolve
 from sqlalchemy import bindparam, exists, func, select, true, update
 
-from rota.datastores.sql.base import in_batches
+from rota.datastores.sql.base import Claim, in_batches
 from rota.datastores.sql.instants import duration, instant, micros_of
 from rota.datastores.sql.jobs import ReadJobs
 from rota.datastores.sql.tables import JobState
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import timedelta
 
-    from sqlalchemy import Connection, Row, ScalarSelect
+    from sqlalchemy import Connection, ScalarSelect
 
     from rota.abc import JobFilter
+    from rota.datastores.sql._dialect import AnyRow
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.endings import Ending, Endings
     from rota.datastores.sql.jobs import Jobs
@@ -182,21 +182,12 @@ class Claims:
         rows.sort(key=itemgetter(self._rank))
         at, until = situation.now, situation.now + micros_of(lease)
         read = ReadJobs()
-        self._jobs.read(rows[:limit], read)
+        self._jobs.read(rows[:limit], read, Claim(scheduler_id, instant(until)))
         unreadable = self._endings.end_unreadable(connection, read.unreadable, at)
         owner = {"p_owner": scheduler_id, "p_until": until}
         for batch in in_batches([job.id for job in read.jobs]):
             connection.execute(self._claim, {"p_ids": batch, **owner})
-        jobs = [
-            evolve(
-                job,
-                acquired_by=scheduler_id,
-                acquired_until=instant(until),
-                token=job.token + 1,
-            )
-            for job in read.jobs
-        ]
-        return ClaimedJobs(jobs, unreadable, at)
+        return ClaimedJobs(read.jobs, unreadable, at)
 
     def _accepted(self, connection: Connection, accept: JobFilter | None) -> Collection[str] | None:
         """Return the ids of the tasks that a filter accepts; `None` for all."""
@@ -230,7 +221,7 @@ class Claims:
 
     def _open_jobs(
         self, connection: Connection, limit: int, accepted: Collection[str] | None
-    ) -> list[Row[Any]]:
+    ) -> list[AnyRow]:
         if accepted is None:
             return list(connection.execute(self._open, {"p_limit": limit}))
         counts = [(task_id, limit) for task_id in sorted(accepted)]
@@ -242,7 +233,7 @@ class Claims:
         limit: int,
         heads: Sequence[_Head],
         accepted: Collection[str] | None,
-    ) -> list[Row[Any]]:
+    ) -> list[AnyRow]:
         hopeful = [
             head
             for head in heads
@@ -268,7 +259,7 @@ class Claims:
         state: JobState,
         counts: Sequence[tuple[str, int]],
         limit: int,
-    ) -> list[Row[Any]]:
+    ) -> list[AnyRow]:
         if not counts:
             return []
         base = self._base

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define, field
 from sqlalchemy import bindparam, delete, select, update
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from sqlalchemy import BindParameter, Connection, Row
+    from sqlalchemy import BindParameter, Connection
 
+    from rota.datastores.sql._dialect import AnyRow
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.tasks import Tasks
     from rota.model import JobRelease
@@ -53,7 +54,26 @@ class Ended:
     endings: list[Ending] = field(factory=list)
 
 
-#: the columns that change when a job is to run again
+#: the columns of a job that is to end
+_NEEDED = (
+    "id",
+    "task_id",
+    "schedule_id",
+    "nominal",
+    "scheduled_fire_time",
+    "scheduled_offset",
+    "executor",
+    "start_deadline",
+    "result_expiration_time",
+    "not_before",
+    "attempt",
+    "created_at",
+    "state",
+    "token",
+    "acquired_by",
+    "cancelled",
+)
+#: those that change when a job is to run again
 _AGAIN = (
     "id",
     "attempt",
@@ -78,20 +98,21 @@ class Endings:
         table, c = base.tables.jobs, base.tables.jobs.c
         results, dialect = base.tables.results, base.dialect
         among = dialect.among(c.id, "p_ids")
+        needed = [c[name] for name in _NEEDED]
         now = dialect.now.label("now")
-        self._lock = select(table, now).where(among).order_by(c.id).with_for_update()
+        self._lock = select(*needed, now).where(among).order_by(c.id).with_for_update()
         self._delete = delete(table).where(among)
         self._cancel = update(table).where(among).values(cancelled=True)
         limit: BindParameter[int] = bindparam("p_limit")
         self._expired = (
-            select(table, now)
+            select(*needed, now)
             .where(c.state == JobState.running.sql, c.until <= dialect.now)
             .order_by(c.until)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         self._missed = (
-            select(table, now)
+            select(*needed, now)
             .where(c.state.in_([state.sql for state in WAITING]), c.start_deadline < dialect.now)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -117,8 +138,8 @@ class Endings:
         """Record results and end claims, as far as they are current."""
         ended = Ended()
         rows = self._locked(connection, [release.job.id for release in releases])
-        finals: list[tuple[Row[Any], JobResult]] = []
-        again: list[tuple[Row[Any], int, timedelta | None]] = []
+        finals: list[tuple[AnyRow, JobResult]] = []
+        again: list[tuple[AnyRow, int, timedelta | None]] = []
         for release in releases:
             job, result = release.job, release.result
             row = rows.pop(job.id, None)
@@ -148,7 +169,7 @@ class Endings:
         self._end_all(connection, waiting, JobOutcome.cancelled, ended)
         for batch in in_batches(running):
             connection.execute(self._cancel, {"p_ids": batch})
-        return set(rows), ended
+        return {as_uuid(job_id) for job_id in rows}, ended
 
     # by anybody
 
@@ -173,7 +194,7 @@ class Endings:
         return ended, limit in (len(expired), len(missed))
 
     def end_unreadable(
-        self, connection: Connection, unreadable: Iterable[tuple[Row[Any], Exception]], at: int
+        self, connection: Connection, unreadable: Iterable[tuple[AnyRow, Exception]], at: int
     ) -> list[Ending]:
         """End jobs whose arguments cannot be read."""
         finals = []
@@ -205,19 +226,19 @@ class Endings:
 
     # in pieces
 
-    def _locked(self, connection: Connection, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
-        rows: dict[UUID, Row[Any]] = {}
-        for batch in in_batches(sorted(set(ids))):
+    def _locked(self, connection: Connection, ids: Collection[UUID]) -> dict[UUID, AnyRow]:
+        rows: dict[UUID, AnyRow] = {}
+        for batch in in_batches(list(set(ids))):
             found = connection.execute(self._lock, {"p_ids": batch, **self._base.moment()})
-            rows.update((as_uuid(row.id), row) for row in found)
+            rows.update((row.id, row) for row in found)
         return rows
 
     def _end_all(
-        self, connection: Connection, rows: Sequence[Row[Any]], outcome: JobOutcome, ended: Ended
+        self, connection: Connection, rows: Sequence[AnyRow], outcome: JobOutcome, ended: Ended
     ) -> None:
         self._finish(connection, _note(rows, outcome, ended))
 
-    def _finish(self, connection: Connection, finals: Sequence[tuple[Row[Any], JobResult]]) -> None:
+    def _finish(self, connection: Connection, finals: Sequence[tuple[AnyRow, JobResult]]) -> None:
         """Remove jobs, and keep those of their results that are to be kept."""
         objects, dialect = self._base.objects, self._base.dialect
         for batch in in_batches(finals):
@@ -233,7 +254,7 @@ class Endings:
     def _requeue(
         self,
         connection: Connection,
-        again: Sequence[tuple[Row[Any], int, timedelta | None]],
+        again: Sequence[tuple[AnyRow, int, timedelta | None]],
     ) -> None:
         """Let jobs wait for a worker again, with a new number of the attempt and after a pause."""
         if not again:
@@ -255,8 +276,8 @@ class Endings:
 
 
 def _note(
-    rows: Sequence[Row[Any]], outcome: JobOutcome, ended: Ended
-) -> Sequence[tuple[Row[Any], JobResult]]:
+    rows: Sequence[AnyRow], outcome: JobOutcome, ended: Ended
+) -> Sequence[tuple[AnyRow, JobResult]]:
     """Note an outcome for each of some jobs; return these with their results."""
     results = []
     for row in rows:
@@ -267,7 +288,7 @@ def _note(
     return results
 
 
-def _outline(row: Row[Any]) -> Job:
+def _outline(row: AnyRow) -> Job:
     """Return a job without what only a serializer could read."""
     return Job(
         id=as_uuid(row.id),
@@ -281,7 +302,7 @@ def _outline(row: Row[Any]) -> Job:
 
 
 def _result(
-    row: Row[Any], outcome: JobOutcome, at: datetime, exception: BaseException | None = None
+    row: AnyRow, outcome: JobOutcome, at: datetime, exception: BaseException | None = None
 ) -> JobResult:
     return JobResult(
         job_id=as_uuid(row.id),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
 from sqlalchemy import bindparam, delete, or_, select, update
 
-from rota.datastores.sql.base import in_batches
+from rota.datastores.sql.base import Claim, in_batches
 from rota.datastores.sql.instants import duration, instant, micros, micros_of, offset_of
 from rota.datastores.sql.rows.objects import as_text, cursor_text, describe
 from rota.datastores.sql.schedules import Read
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
-    from rota.datastores.sql._dialect import Values
+    from rota.datastores.sql._dialect import AnyRow, Values
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.jobs import Jobs
     from rota.datastores.sql.schedules import Schedules
@@ -118,21 +118,12 @@ class Firing:
             return Read(self._base.now(connection))
         read = Read(rows[0][-1])
         until = read.at + micros_of(lease)
-        self._schedules.read([row[:-1] for row in rows], read)
+        claim = Claim(scheduler_id, instant(until))
+        self._schedules.read([row[:-1] for row in rows], read, claim)
         self._schedules.set_aside(connection, read.unreadable)
-        if read.schedules:
-            ids = [schedule.id for schedule in read.schedules]
-            owner = {"p_owner": scheduler_id, "p_until": until}
-            connection.execute(self._claim, {"p_ids": ids, **owner})
-        read.schedules = [
-            evolve(
-                schedule,
-                acquired_by=scheduler_id,
-                acquired_until=instant(until),
-                token=schedule.token + 1,
-            )
-            for schedule in read.schedules
-        ]
+        owner = {"p_owner": scheduler_id, "p_until": until}
+        for batch in in_batches([schedule.id for schedule in read.schedules]):
+            connection.execute(self._claim, {"p_ids": batch, **owner})
         return read
 
     def release(
@@ -180,9 +171,7 @@ class Firing:
         if finished:
             connection.execute(self._finish, {"p_ids": finished})
 
-    def _written(
-        self, result: ScheduleResult, row: Row[Any]
-    ) -> tuple[ScheduleResult, bytes | None]:
+    def _written(self, result: ScheduleResult, row: AnyRow) -> tuple[ScheduleResult, bytes | None]:
         """Return a result with its trigger as bytes, if that is stateful. If it cannot be stored, that is an error."""
         if not result.trigger.stateful:
             return result, None
@@ -219,12 +208,12 @@ class Firing:
         return duration(min(times) - now) if times else None
 
 
-def _cursor(result: ScheduleResult, row: Row[Any]) -> str | None:
+def _cursor(result: ScheduleResult, row: AnyRow) -> str | None:
     """Return the position that is to be stored of a trigger whose state is in no bytes."""
     return row.cursor if result.trigger.stateful else cursor_text(result.trigger)
 
 
-def _advance(result: ScheduleResult, cursor: str | None, row: Row[Any]) -> Values:
+def _advance(result: ScheduleResult, cursor: str | None, row: AnyRow) -> Values:
     """Return the values of `_ADVANCE`."""
     next_fire_time = micros(result.next_fire_time)
     last, last_offset = row.last_fire_time, row.last_offset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 from sqlalchemy import select, union_all
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from uuid import UUID
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
-    from rota.datastores.sql.base import Base
+    from rota.datastores.sql._dialect import AnyRow
+    from rota.datastores.sql.base import Base, Claim
     from rota.datastores.sql.tasks import Tasks
     from rota.model import Job
 
@@ -31,7 +32,7 @@ class ReadJobs:
 
     at: int = 0
     jobs: list[Job] = field(factory=list)
-    unreadable: list[tuple[Row[Any], Exception]] = field(factory=list)
+    unreadable: list[tuple[AnyRow, Exception]] = field(factory=list)
 
 
 class Jobs:
@@ -102,7 +103,7 @@ class Jobs:
         if ids is None:
             self.read(connection.execute(self._all), read)
         else:
-            for batch in in_batches(sorted(set(ids))):
+            for batch in in_batches(list(set(ids))):
                 self.read(connection.execute(self._some, {"p_ids": batch}), read)
             if len(ids) > BATCH:
                 read.jobs.sort(key=lambda job: (job.created_at, job.id))
@@ -110,11 +111,11 @@ class Jobs:
             read.at = self._base.now(connection)
         return read
 
-    def read(self, rows: Iterable[Row[Any]], into: ReadJobs) -> None:
+    def read(self, rows: Iterable[AnyRow], into: ReadJobs, claim: Claim | None = None) -> None:
         """Add what can be read of some rows, and what cannot."""
         for row in rows:
             try:
-                job = job_from_row(self._base.objects, row)
+                job = job_from_row(self._base.objects, row, claim)
             except Exception as exc:  # noqa: BLE001 - reading arguments may raise anything
                 into.unreadable.append((row, exc))
             else:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from rota.datastores.sql._dialect import Values
-    from rota.datastores.sql.base import Base
+    from rota.datastores.sql.base import Base, Claim
     from rota.datastores.sql.tasks import Tasks
     from rota.model import Schedule
 
@@ -228,11 +228,11 @@ class Schedules:
             read.at = self._base.now(connection)
         return read
 
-    def read(self, rows: Iterable[Values], into: Read) -> None:
+    def read(self, rows: Iterable[Values], into: Read, claim: Claim | None = None) -> None:
         """Add what can be read of some rows, and what cannot."""
         for row in rows:
             try:
-                schedule = schedule_from_row(self._base.objects, row)
+                schedule = schedule_from_row(self._base.objects, row, claim)
             except Exception as exc:  # noqa: BLE001 - reading a trigger may raise anything
                 into.unreadable[row[0]] = exc
             else:

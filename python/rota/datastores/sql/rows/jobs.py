@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from rota.datastores.sql._dialect import Values
+    from rota.datastores.sql.base import Claim
 
 __all__ = [
     "job_from_row",
@@ -94,8 +95,11 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Values:
     )
 
 
-def job_from_row(objects: Objects, row: Values) -> Job:
-    """Return the job of a row in the order of the table's columns. Raises whatever reading its arguments raises."""
+def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> Job:
+    """Return the job of a row in the order of the table's columns, claimed if there is a claim.
+
+    Raises whatever reading its arguments raises.
+    """
     (
         id_,
         task_id,
@@ -121,6 +125,10 @@ def job_from_row(objects: Objects, row: Values) -> Job:
     ) = row
     id_ = as_uuid(id_)
     args, kwargs = objects.read_arguments(_place(id_), payload)
+    lease_end = None if acquired_by is None else instant(until)
+    if claim is not None:
+        acquired_by, lease_end = claim
+        token += 1
     return Job(
         id=id_,
         task_id=task_id,
@@ -139,7 +147,7 @@ def job_from_row(objects: Objects, row: Values) -> Job:
         created_at=instant(created_at),
         token=token,
         acquired_by=acquired_by,
-        acquired_until=None if acquired_by is None else instant(until),
+        acquired_until=lease_end,
     )
 
 

@@ -75,7 +75,7 @@ class Objects:
         if stored.stateful:
             return self._read_anew(stored.data, place)
         definition = self._read_definition(stored.data, place)
-        return definition.at(None if stored.cursor is None else json.loads(stored.cursor))
+        return definition.at(None if stored.cursor is None else _cursor(stored.cursor))
 
     def same_definition(self, schedule_id: str, stored: Definition, new: Definition) -> bool:
         """Tell whether a stored trigger has the definition of a new one."""
@@ -126,7 +126,13 @@ class Objects:
 def cursor_text(trigger: Trigger) -> str | None:
     """Return the position of a trigger that is not stateful."""
     cursor = trigger.cursor
+    if type(cursor) is int:  # nearly always
+        return str(cursor)
     return None if cursor is None else json.dumps(cursor)
+
+
+def _cursor(text: str) -> object:
+    return int(text) if text.isdecimal() else json.loads(text)
 
 
 def as_uuid(value: UUID) -> UUID:

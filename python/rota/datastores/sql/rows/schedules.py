@@ -18,6 +18,7 @@ from rota.model import CoalescePolicy, Schedule
 
 if TYPE_CHECKING:
     from rota.datastores.sql._dialect import Values
+    from rota.datastores.sql.base import Claim
 
 __all__ = ["schedule_from_row", "schedule_row"]
 
@@ -57,8 +58,11 @@ def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -
     )
 
 
-def schedule_from_row(objects: Objects, row: Values) -> Schedule:
-    """Return the schedule of a row in the order of the table's columns. Raises whatever reading its objects raises."""
+def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> Schedule:
+    """Return the schedule of a row in the order of the table's columns, claimed if there is a claim.
+
+    Raises whatever reading its objects raises.
+    """
     (
         id_,
         task_id,
@@ -86,6 +90,10 @@ def schedule_from_row(objects: Objects, row: Values) -> Schedule:
         acquired_until,
     ) = row
     args, kwargs = objects.read_arguments(_place(id_), payload)
+    lease_end = instant(acquired_until)
+    if claim is not None:
+        acquired_by, lease_end = claim
+        token += 1
     return Schedule(
         id=id_,
         task_id=task_id,
@@ -106,7 +114,7 @@ def schedule_from_row(objects: Objects, row: Values) -> Schedule:
         error=error,
         token=token,
         acquired_by=acquired_by,
-        acquired_until=instant(acquired_until),
+        acquired_until=lease_end,
     )
 
 

@@ -1,0 +1,1 @@
+"""Data stores: where tasks, schedules, jobs and results are kept."""
