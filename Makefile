@@ -116,7 +116,7 @@ lint-python: .venv/.package
 	.venv/bin/ruff format --check
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/mypy
-	.venv/bin/pyright --pythonpath .venv/bin/python --verifytypes rota --ignoreexternal
+	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH=python pyright --verifytypes rota --ignoreexternal
 
 .PHONY: lint-rust
 lint-rust: .venv/.package

@@ -92,10 +92,9 @@ def transitions_of(name: str) -> list[int]:
 def micros(*parts: int) -> int:
     """Return the instant of a date and time in UTC."""
     year, month, day, *rest = parts
-    since = datetime(year, month, day, *rest, tzinfo=timezone.utc) - datetime(
-        1970, 1, 1, tzinfo=timezone.utc
-    )
-    return since // timedelta(microseconds=1)
+    hour, minute, second, microsecond = (*rest, 0, 0, 0, 0)[:4]
+    moment = datetime(year, month, day, hour, minute, second, microsecond, tzinfo=timezone.utc)
+    return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
 
 
 FIRST, LAST = micros(1970, 1, 1), micros(2100, 1, 1)
@@ -104,8 +103,8 @@ FIRST, LAST = micros(1970, 1, 1), micros(2100, 1, 1)
 @st.composite
 def instants(draw: st.DrawFn, zone: str = "UTC") -> int:
     """Draw instants from 1970 to 2099, most of them near a transition of `zone`, if it has any."""
-    changes = transitions_of(zone)
-    if changes and draw(st.integers(0, 3)):
+    changes: list[int] = transitions_of(zone)
+    if changes and draw(st.integers(0, 3)) > 0:
         around = draw(st.sampled_from(changes))
         distance = draw(st.integers(-3 * 86_400, 3 * 86_400)) * SECOND
         return around + distance + draw(st.sampled_from([0, 0, -1, 1, 500_000]))

@@ -6,7 +6,7 @@ is clamped. Weekdays are numbered as by `date.weekday()`. Bit n of a mask stands
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Final, TypeAlias, final
 
@@ -40,6 +40,7 @@ class _Micros(Buffer):
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
 
 Micros: TypeAlias = _Micros | array[int]
 

@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_int, c_void};
 use pyo3::exceptions::{PyBufferError, PyIndexError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyMemoryView};
 
 const FORMAT: &CStr = c"q";
 const ITEM_SIZE: ffi::Py_ssize_t = 8;
@@ -38,6 +39,10 @@ impl Micros {
         value.copied().ok_or_else(|| {
             PyIndexError::new_err(format!("index must be in 0-{}, got: {index}", self.shape[0]))
         })
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
+        PyMemoryView::from(slf)?.try_iter()
     }
 
     /// Fill a view of the values.

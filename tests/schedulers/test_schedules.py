@@ -412,7 +412,7 @@ class TestUpdating:
         await scheduler.add_schedule(note, every(10), id="a")
         await clock.advance(1)
         update = scheduler.data_store.update_schedule
-        refused = []
+        refused: list[Schedule] = []
 
         async def update_late(schedule: Schedule) -> bool:
             if not refused:

@@ -177,7 +177,8 @@ def due(
     cursor: Cursor, pending: datetime, now: int, policy: int, limit: int = 10_000
 ) -> tuple[list[int], int | None, Any]:
     kept, following = cursor.due(pending, to_moment(now), policy, limit)
-    return [to_micros(moment) for moment in kept], following and to_micros(following), cursor.state
+    after = None if following is None else to_micros(following)
+    return [to_micros(moment) for moment in kept], after, cursor.state
 
 
 @given(specs, st.integers(0, 5), st.integers(0, 25), st.integers(-1, 1))

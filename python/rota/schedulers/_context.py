@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, Final, TypeVar, overload
 from uuid import UUID
 
 import attrs
@@ -89,4 +89,4 @@ class CurrentJob:
         job_variable.reset(token)
 
 
-current_job = CurrentJob()
+current_job: Final = CurrentJob()

@@ -7,7 +7,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from rota.schedulers._portal import PortalThread
 from rota.schedulers._signals import unclaimed_signals
@@ -115,26 +115,26 @@ class Scheduler:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    add_schedule = _blocking(AsyncScheduler.add_schedule)
-    add_schedules = _blocking(AsyncScheduler.add_schedules)
-    get_schedule = _blocking(AsyncScheduler.get_schedule)
-    get_schedules = _blocking(AsyncScheduler.get_schedules)
-    pause_schedule = _blocking(AsyncScheduler.pause_schedule)
-    unpause_schedule = _blocking(AsyncScheduler.unpause_schedule)
-    update_schedule = _blocking(AsyncScheduler.update_schedule)
-    remove_schedule = _blocking(AsyncScheduler.remove_schedule)
-    remove_schedules = _blocking(AsyncScheduler.remove_schedules)
-    add_job = _blocking(AsyncScheduler.add_job)
-    add_jobs = _blocking(AsyncScheduler.add_jobs)
-    run_job = _blocking(AsyncScheduler.run_job)
-    get_jobs = _blocking(AsyncScheduler.get_jobs)
-    get_job_result = _blocking(AsyncScheduler.get_job_result)
-    cancel_job = _blocking(AsyncScheduler.cancel_job)
-    configure_task = _blocking(AsyncScheduler.configure_task)
-    get_tasks = _blocking(AsyncScheduler.get_tasks)
-    cleanup = _blocking(AsyncScheduler.cleanup)
-    start_in_background = _blocking(AsyncScheduler.start_in_background)
-    wait_until_stopped = _blocking(AsyncScheduler.wait_until_stopped)
+    add_schedule: Final = _blocking(AsyncScheduler.add_schedule)
+    add_schedules: Final = _blocking(AsyncScheduler.add_schedules)
+    get_schedule: Final = _blocking(AsyncScheduler.get_schedule)
+    get_schedules: Final = _blocking(AsyncScheduler.get_schedules)
+    pause_schedule: Final = _blocking(AsyncScheduler.pause_schedule)
+    unpause_schedule: Final = _blocking(AsyncScheduler.unpause_schedule)
+    update_schedule: Final = _blocking(AsyncScheduler.update_schedule)
+    remove_schedule: Final = _blocking(AsyncScheduler.remove_schedule)
+    remove_schedules: Final = _blocking(AsyncScheduler.remove_schedules)
+    add_job: Final = _blocking(AsyncScheduler.add_job)
+    add_jobs: Final = _blocking(AsyncScheduler.add_jobs)
+    run_job: Final = _blocking(AsyncScheduler.run_job)
+    get_jobs: Final = _blocking(AsyncScheduler.get_jobs)
+    get_job_result: Final = _blocking(AsyncScheduler.get_job_result)
+    cancel_job: Final = _blocking(AsyncScheduler.cancel_job)
+    configure_task: Final = _blocking(AsyncScheduler.configure_task)
+    get_tasks: Final = _blocking(AsyncScheduler.get_tasks)
+    cleanup: Final = _blocking(AsyncScheduler.cleanup)
+    start_in_background: Final = _blocking(AsyncScheduler.start_in_background)
+    wait_until_stopped: Final = _blocking(AsyncScheduler.wait_until_stopped)
 
     def run_until_stopped(self) -> None:
         """Process schedules and jobs, as the role says, until `stop` is called.

@@ -178,7 +178,7 @@ class ClassRegistry:
         return self._by_class.get(cls) or self._own.of(cls)
 
 
-default_registry = (
+default_registry: ClassRegistry = (
     ClassRegistry()
 )  #: that of `register_class`; serializers use it unless told otherwise
 

@@ -76,7 +76,7 @@ class EventBrokerConformance:
     may be overridden.
     """
 
-    pytestmark = pytest.mark.anyio
+    pytestmark: pytest.MarkDecorator = pytest.mark.anyio
 
     def make_broker(self) -> EventBroker:
         """Return a broker that was not started."""

@@ -106,11 +106,11 @@ class Timeline:
     """Elapsed time, in whole microseconds since its start, and the loops that live in it."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.micros = 0
+        self.lock: threading.RLock = threading.RLock()
+        self.micros: int = 0
         #: the same, or up to TOLERANCE later, because a loop must see that its deadline was reached
-        self.seconds = 0.0
-        self.busy = Busy(self)
+        self.seconds: float = 0.0
+        self.busy: Busy = Busy(self)
         self._participants: dict[int, Participant] = {}
         self._horizons: list[_Horizon] = []
         self._numbers = count()

@@ -55,20 +55,22 @@ class Tables:
     """
 
     def __init__(self, dialect: Dialect, prefix: str, schema: str | None) -> None:
-        self.name = f"{schema}.{prefix}" if schema else prefix
+        self.name: str = f"{schema}.{prefix}" if schema else prefix
         self.schema = schema
-        self.metadata = MetaData(schema=schema)
+        self.metadata: MetaData = MetaData(schema=schema)
         self._dialect = dialect
         self._prefix = prefix
-        self.version = self._table("schema_version", Column("version", Integer, nullable=False))
-        self.tasks = self._tasks()
-        self.slots = self._table(
+        self.version: Table = self._table(
+            "schema_version", Column("version", Integer, nullable=False)
+        )
+        self.tasks: Table = self._tasks()
+        self.slots: Table = self._table(
             "task_slots", Column("task_id", dialect.identifier, primary_key=True)
         )
-        self.schedules = self._schedules()
-        self.jobs = self._jobs()
-        self.results = self._results()
-        self.operations = self._operations()
+        self.schedules: Table = self._schedules()
+        self.jobs: Table = self._jobs()
+        self.results: Table = self._results()
+        self.operations: Table = self._operations()
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:
         return Table(self._prefix + name, self.metadata, *columns, **self._dialect.table_options)

@@ -116,7 +116,7 @@ class RecordingBroker(EventBroker):
 class DataStoreFixtures:
     """The fixtures; those for the clock may be overridden."""
 
-    pytestmark = pytest.mark.anyio
+    pytestmark: pytest.MarkDecorator = pytest.mark.anyio
 
     def make_store(self) -> DataStore:
         """Return a store that was not started, and has nothing in it."""
