@@ -173,6 +173,15 @@ bench-compare: .venv/.package ## time rota against its peers; writes the tables 
 bench-stores: .venv/.package ## time the stores against peers and raw databases; writes their tables
 	.venv/bin/python -m benches.compare stores
 
+# --- documentation ------------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: .venv/.package ## build the documentation in site/; a warning is an error
+	$(UV) pip install --quiet --python .venv --group docs
+	rm -rf site
+	.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -b html docs site
+	@echo "the documentation is in site/index.html"
+
 # --- the rest -----------------------------------------------------------------------------------------------------
 
 .PHONY: help

@@ -7,6 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
+import anyio
 from attrs import evolve
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -49,6 +50,7 @@ __all__ = ["SQLAlchemyDataStore"]
 T = TypeVar("T")
 
 CLEANED_AT_ONCE = 1_000
+CLOSING_SECONDS = 5  #: for taking leave of a database that may not be there
 
 
 class SQLAlchemyDataStore(DataStore):
@@ -110,7 +112,7 @@ class SQLAlchemyDataStore(DataStore):
         """
         _require_asyncio()
         if self._owns_engine:
-            exit_stack.push_async_callback(self._engine.dispose)
+            exit_stack.push_async_callback(_close, self._engine)
         dialect = self._make_dialect()
         base = Base(
             dialect=dialect,
@@ -353,6 +355,12 @@ class SQLAlchemyDataStore(DataStore):
 
 def _never(_result: object) -> bool:
     return False
+
+
+async def _close(engine: AsyncEngine) -> None:
+    """Close the connections in order, even if whoever used them has been cancelled."""
+    with anyio.move_on_after(CLOSING_SECONDS, shield=True):
+        await engine.dispose()
 
 
 def _require_asyncio() -> None:
