@@ -9,8 +9,8 @@ UV := .venv/bin/uv
 CARGO := $(shell command -v cargo)
 BUILD_SOURCES := pyproject.toml $(wildcard build_backend/*.py Cargo.toml Cargo.lock) $(shell find rust -type f)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
-# Building wheels has no need of being done again on every interpreter and with every backend.
-PYTEST := pytest --ignore=tests/packaging
+# Building wheels and killing servers have no need of being done again on every interpreter and with every backend.
+PYTEST := pytest --ignore=tests/packaging --ignore=tests/faults
 
 # Said where something needs cargo and there is none; CI must not do with less.
 NO_CARGO = @echo "no cargo here: left out: $@"; test -z "$${CI:-}"
@@ -100,6 +100,10 @@ test-on: ## run the tests on one Python: make test-on PYTHON=python3.12
 	@echo "--- Python $(VERSION): $(PYTHON)"
 	$(MAKE) .venv-$(VERSION)/.installed PYTHON="$(PYTHON)"
 	.venv-$(VERSION)/bin/$(PYTEST)
+
+.PHONY: test-faults
+test-faults: .venv/.package ## kill and freeze schedulers and servers, fill disks, cut connections
+	.venv/bin/pytest tests/faults
 
 .PHONY: test-packaging
 test-packaging: .venv/.package ## build and install the package in every way, in fresh environments
