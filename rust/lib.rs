@@ -1,5 +1,7 @@
 //! `rota._core`: the trigger arithmetic of rota, for Python.
 
+#![expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over as owned values")]
+
 mod py;
 
 /// The module: it only exports.

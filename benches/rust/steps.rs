@@ -107,7 +107,7 @@ fn plans(criterion: &mut Criterion) {
         .bench_function("compile", |bencher| bencher.iter(|| cron(&berlin, black_box(&weekdays))));
     let tzif = std::fs::read("/usr/share/zoneinfo/Europe/Berlin").expect("the system has zones");
     criterion.bench_function("read a zone", |bencher| {
-        bencher.iter(|| Zone::from_tzif(black_box(&tzif)))
+        bencher.iter(|| Zone::from_tzif(black_box(&tzif)));
     });
     let plan = cron(&berlin, &every_second);
     let now = Micros::clamped(START + YEAR);

@@ -36,6 +36,9 @@ __all__ = [
 #: The version of the package; the compiled core must have the same.
 VERSION = "0.1.0"
 
+#: What the compiled core must offer; both sides are raised with every change of that.
+API_VERSION = 1
+
 _REMEDY = "rebuild it with `make build`, or reinstall rota"
 _MAX_ZONES = 1024
 
@@ -72,9 +75,12 @@ def select(mode: str) -> tuple[Literal["rust", "python"], Core]:
         return "python", reference
     except ImportError as error:
         raise ImportError(f"rota._core cannot be loaded ({error}); {_REMEDY}") from error
-    version = getattr(compiled, "__version__", None)
-    if version != VERSION:
-        raise ImportError(f"rota._core must have the version {VERSION}, got: {version}; {_REMEDY}")
+    version = getattr(compiled, "__version__", None), getattr(compiled, "API_VERSION", None)
+    if version != (VERSION, API_VERSION):
+        raise ImportError(
+            f"rota._core must have the version {VERSION} (API {API_VERSION}),"
+            f" got: {version[0]} (API {version[1]}); {_REMEDY}"
+        )
     return "rust", cast("Core", compiled)
 
 

@@ -12,7 +12,22 @@ from typing import Final, TypeAlias, final
 
 from typing_extensions import Buffer
 
+__all__ = [
+    "API_VERSION",
+    "MAX_MICROS",
+    "MIN_MICROS",
+    "Cursor",
+    "IterationLimitReached",
+    "Plan",
+    "Zone",
+    "__version__",
+    "between_many",
+    "due_batch",
+]
+
 __version__: Final[str]
+#: raised with every change of what this module offers, so that a stale build is noticed
+API_VERSION: Final[int]
 
 MIN_MICROS: Final[int]
 MAX_MICROS: Final[int]

@@ -83,7 +83,7 @@ impl Day {
         let days = (self.0 + DAYS_TO_1970).unsigned_abs();
         let quarters = 4 * days + 3;
         let century = quarters / 146_097;
-        let quarters = quarters % 146_097 | 3;
+        let quarters = (quarters % 146_097) | 3;
         let product = 2_939_745 * u64::from(quarters);
         let year = 100 * century + (product >> 32) as u32;
         let day_of_year = (product as u32) / 2_939_745 / 4;

@@ -61,22 +61,22 @@ impl CronFields {
         check_mask("month", self.month, 1, 12)?;
         check_mask("weeks", self.weeks, 0, 53)?;
         for (name, spec) in [("day", &self.day), ("day_of_week", &self.day_of_week)] {
-            check_mask(format_args!("days of {name}"), spec.days, 0, 31)?;
-            check_mask(format_args!("from_end of {name}"), spec.from_end, 0, 30)?;
-            check_mask(format_args!("nearest_weekday of {name}"), spec.nearest_weekday, 0, 31)?;
-            check_mask(format_args!("nth of {name}"), spec.nth, 0, 34)?;
-            check_mask(format_args!("last_weekday of {name}"), spec.last_weekday, 0, 6)?;
-            check_mask(format_args!("weekdays of {name}"), spec.weekdays, 0, 6)?;
+            check_mask(&format!("days of {name}"), spec.days, 0, 31)?;
+            check_mask(&format!("from_end of {name}"), spec.from_end, 0, 30)?;
+            check_mask(&format!("nearest_weekday of {name}"), spec.nearest_weekday, 0, 31)?;
+            check_mask(&format!("nth of {name}"), spec.nth, 0, 34)?;
+            check_mask(&format!("last_weekday of {name}"), spec.last_weekday, 0, 6)?;
+            check_mask(&format!("weekdays of {name}"), spec.weekdays, 0, 6)?;
         }
         Ok(())
     }
 }
 
-fn check_mask(field: impl ToString, mask: u64, low: u32, high: u32) -> Result<(), Error> {
+fn check_mask(field: &str, mask: u64, low: u32, high: u32) -> Result<(), Error> {
     if mask >> (high + 1) == 0 {
         return Ok(());
     }
-    Err(Error::Mask { field: field.to_string(), low, high, mask })
+    Err(Error::Mask { field: field.to_owned(), low, high, mask })
 }
 
 /// The matching days of any month: bits 1-31.

@@ -23,16 +23,17 @@ pub struct WallSearch {
     months: u32,
     years: Option<Box<Years>>,
     days: MonthMasks,
-    /// The first and the last matching second of a day that matches, and of an hour, and of a minute.
+    /// The first and the last matching second of a matching day, hour and minute.
     earliest: Seconds,
     latest: Seconds,
 }
 
+/// A second, counted within a day, an hour and a minute.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seconds {
-    of_day: u32,
-    of_hour: u32,
-    of_minute: u32,
+    day: u32,
+    hour: u32,
+    minute: u32,
 }
 
 /// A month, and its matching days: where a search is.
@@ -116,7 +117,7 @@ impl WallSearch {
                 return None;
             }
         }
-        Some(page.first_second() + i64::from(page.days.ilog2() * DAY + self.latest.of_day))
+        Some(page.first_second() + i64::from(page.days.ilog2() * DAY + self.latest.day))
     }
 
     /// The first matching second of the month of `page` from one on, or of a later month, which is left in `page`.
@@ -132,10 +133,10 @@ impl WallSearch {
         }
         let later = days >> 1;
         if later != 0 {
-            return Some((number + 1 + later.trailing_zeros()) * DAY + self.earliest.of_day);
+            return Some((number + 1 + later.trailing_zeros()) * DAY + self.earliest.day);
         }
         self.turn(page)?;
-        Some(page.days.trailing_zeros() * DAY + self.earliest.of_day)
+        Some(page.days.trailing_zeros() * DAY + self.earliest.day)
     }
 
     /// Turn to the next month that has matching days.
@@ -212,11 +213,11 @@ impl WallSearch {
             let minutes = self.minutes >> minute >> 1;
             if minutes != 0 {
                 let minute = minute + 1 + minutes.trailing_zeros();
-                return Some(hour * 3600 + minute * 60 + self.earliest.of_minute);
+                return Some(hour * 3600 + minute * 60 + self.earliest.minute);
             }
         }
         let hours = self.hours >> hour >> 1;
-        (hours != 0).then(|| (hour + 1 + hours.trailing_zeros()) * 3600 + self.earliest.of_hour)
+        (hours != 0).then(|| (hour + 1 + hours.trailing_zeros()) * 3600 + self.earliest.hour)
     }
 
     /// The last matching second of a day until `second`.
@@ -231,20 +232,20 @@ impl WallSearch {
             }
             let minutes = self.minutes & ((1 << minute) - 1);
             if minutes != 0 {
-                return Some(hour * 3600 + minutes.ilog2() * 60 + self.latest.of_minute);
+                return Some(hour * 3600 + minutes.ilog2() * 60 + self.latest.minute);
             }
         }
         let hours = self.hours & ((1 << hour) - 1);
-        (hours != 0).then(|| hours.ilog2() * 3600 + self.latest.of_hour)
+        (hours != 0).then(|| hours.ilog2() * 3600 + self.latest.hour)
     }
 }
 
 impl Seconds {
     fn new(hour: u32, minute: u32, second: u32) -> Seconds {
         Seconds {
-            of_day: hour * 3600 + minute * 60 + second,
-            of_hour: minute * 60 + second,
-            of_minute: second,
+            day: hour * 3600 + minute * 60 + second,
+            hour: minute * 60 + second,
+            minute: second,
         }
     }
 }
