@@ -45,13 +45,13 @@ class PortalThread:
         self._thread.start()
         self._portal, self.post = self._ready.result()
 
-    def call(self, func: Callable[..., Coroutine[Any, Any, R]], *args: Any, **kwargs: Any) -> R:
+    def call(self, func: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any) -> R:
         """Run a coroutine function in the event loop; return what it returns, raise what it raises."""
         future: Future[R] = self._portal.start_task_soon(partial(func, *args, **kwargs))
         return future.result()
 
     def call_attentively(
-        self, func: Callable[..., Coroutine[Any, Any, R]], *args: Any, **kwargs: Any
+        self, func: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any
     ) -> R:
         """Do what `call` does, looking now and then whether a signal has come.
 

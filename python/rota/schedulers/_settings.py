@@ -75,6 +75,12 @@ def _random(given: Random | None) -> Random:
     return given or system_random()
 
 
+def _modules(given: Collection[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise TypeError(f"task_modules must be a collection of names, got: {given!r}")
+    return tuple(given)
+
+
 def _logger(given: Logger | None) -> Logger:
     return given or getLogger("rota")
 
@@ -141,7 +147,7 @@ class Settings:
     clock: Clock = field(default=None, kw_only=True, converter=_clock)
     random: Random = field(default=None, kw_only=True, converter=_random)
     new_id: Callable[[], UUID] = field(default=new_id, kw_only=True)
-    task_modules: Collection[str] = field(default=(), kw_only=True, converter=tuple)
+    task_modules: Collection[str] = field(default=(), kw_only=True, converter=_modules)
     polling_interval: timedelta = field(kw_only=True, converter=as_timedelta, validator=_positive)
     shutdown_timeout: timedelta = field(
         default=timedelta(seconds=10), kw_only=True, converter=as_timedelta
