@@ -132,7 +132,8 @@ class DataStore(ABC):
     ) -> None:
         """Add schedules, all or none.
 
-        Replacing one whose trigger has the same definition keeps its fire times (next and last).
+        Replacing one whose trigger is the same rule (`Trigger.same_rule`) keeps its fire times (next and last).
+        Replacing one with what it is already changes nothing, so that whoever has claimed it keeps it.
 
         :raises ConflictingIdError: under `ConflictPolicy.exception`, if an id is taken
         :raises TaskLookupError: if a task does not exist

@@ -48,6 +48,14 @@ class Trigger(ABC):
             raise ValueError(f"cursor must be None for a stateful trigger, got: {cursor!r:.80}")
         return self.copy()
 
+    def same_rule(self, other: Trigger) -> bool:
+        """Tell whether `other` is made as this one is; a start that was left to be the current time does not count.
+
+        A program that adds its schedules at each start makes their triggers anew each time: they have other starts
+        then, and are the same rules. Whether they are by itself is told by `==`.
+        """
+        return type(self) is type(other) and bool(self == other)
+
     def copy(self) -> Self:
         """Return a trigger at the same position that moves independently of this one."""
         return deepcopy(self)

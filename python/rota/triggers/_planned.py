@@ -50,13 +50,17 @@ class PlannedTrigger(Trigger):
     of its fire times, so whatever is more than one step is made of steps.
     """
 
-    __slots__ = ("_cursor", "_plan", "_position", "_step")
+    __slots__ = ("_cursor", "_plan", "_position", "_starts_now", "_step")
 
     _cursor: Cursor
     _plan: Plan
     #: Where the cursor will be made, until it is.
     _position: object
     _step: Callable[[], datetime | None]
+    #: Whether the start was left to be the current time.
+    _starts_now: bool
+    #: The field that has the start.
+    _start: ClassVar[str | None] = None
     #: The initializer of the built-in class, which a subclass may override with another signature.
     _define: Callable[..., None]
     _overridden: ClassVar[bool] = False
@@ -82,6 +86,8 @@ class PlannedTrigger(Trigger):
                 return self._build(_backend.core_for(self._timezones()))
             case "_position":
                 return None
+            case "_starts_now":
+                return False
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @abstractmethod
@@ -102,6 +108,18 @@ class PlannedTrigger(Trigger):
             return self._step()
         except _backend.iteration_limits() as error:
             raise MaxIterationsReached(str(error)) from error
+
+    def same_rule(self, other: Trigger) -> bool:
+        """Tell whether `other` is made as this one is; a start that was left to be the current time does not count."""
+        if type(self) is not type(other):
+            return False
+        assert isinstance(other, PlannedTrigger), "it is of the same class"
+        left_out = {self._start} if self._starts_now and other._starts_now else set()
+        return all(
+            _same(getattr(self, field.name), getattr(other, field.name))
+            for field in _definition_of(self)
+            if field.name not in left_out
+        )
 
     @property
     def stateful(self) -> bool:
@@ -188,6 +206,8 @@ class PlannedTrigger(Trigger):
 
     def __getstate__(self) -> dict[str, object]:
         state = {"version": _STATE_VERSION, **self._fields()}
+        if self._starts_now:
+            state["starts_now"] = True
         position = self._state()
         if position is not None:
             state["cursor"] = position
@@ -203,7 +223,10 @@ class PlannedTrigger(Trigger):
                 f"version of a stored trigger must be {_STATE_VERSION}, got: {quote(version)}"
             )
         position, attributes = fields.pop("cursor", None), fields.pop("attributes", None)
+        starts_now = fields.pop("starts_now", False)
         self._define(**fields)
+        if starts_now:
+            self._starts_now = True
         if position is not None:
             self._position = position
         if attributes:
@@ -225,6 +248,8 @@ class PlannedTrigger(Trigger):
         clone = object.__new__(type(self))
         for name, value in self._fields().items():
             object.__setattr__(clone, name, value)
+        if self._starts_now:
+            clone._starts_now = True
         with suppress(AttributeError):
             clone._plan = _made_plan(self, type(self))
         if extra := getattr(self, "__dict__", None):
@@ -255,6 +280,15 @@ def _definition_of(trigger: PlannedTrigger) -> tuple[attrs.Attribute[Any], ...]:
         cast("type[attrs.AttrsInstance]", type(trigger))
     )
     return fields
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare fields of definitions: those that are triggers by their rules."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, Trigger) and isinstance(other, Trigger):
+        return one.same_rule(other)
+    return one == other
 
 
 def _show(value: object) -> str:

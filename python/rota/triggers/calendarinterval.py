@@ -77,8 +77,10 @@ class CalendarIntervalTrigger(PlannedTrigger):
         )
         if not (years or months or weeks or days):
             raise TriggerDefinitionError("interval must be positive, got: 0 days")
+        self._starts_now = start_date is None
 
     _define = __init__
+    _start = "start_date"
 
     def _timezones(self) -> list[tzinfo]:
         return [self.timezone]

@@ -98,8 +98,10 @@ class CronTrigger(PlannedTrigger):
             overlap=_choose("overlap", overlap, _default_overlap, _OVERLAPS),
             either_day=either_day,
         )
+        self._starts_now = start_time is None
 
     _define = __init__
+    _start = "start_time"
 
     @classmethod
     def from_crontab(

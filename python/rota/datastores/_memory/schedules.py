@@ -11,6 +11,7 @@ from rota.datastores._memory.leases import Lease, Leases
 from rota.datastores._memory.rows import (
     Row,
     advanced,
+    are_alike,
     describe,
     replacement_of,
     row_of,
@@ -92,10 +93,12 @@ class ScheduleTable:
             elif policy is ConflictPolicy.exception:
                 raise ConflictingIdError(id_)
             elif policy is ConflictPolicy.replace:
-                rows[id_] = replacement_of(there, schedule, self._next_token())
+                replaced = replacement_of(there, schedule, self._next_token())
+                rows[id_] = there if are_alike(there, replaced) else replaced
         changes = [(row, id_ not in self._rows) for id_, row in rows.items()]
         for id_, row in rows.items():
-            self._put(id_, row)
+            if row is not self._rows.get(id_):
+                self._put(id_, row)
         return changes
 
     def update(self, schedule: Schedule) -> Row | None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
+from rota._environment import use_clock
 from rota.model import ConflictingIdError, ConflictPolicy, TaskLookupError
+from rota.testing._clock import VirtualClock
 from rota.testing._datastore._fixtures import (
     HOUR,
     LONG_AGO,
@@ -20,7 +22,7 @@ from rota.testing._datastore._fixtures import (
     make_schedule,
     only,
 )
-from rota.triggers import IntervalTrigger
+from rota.triggers import CronTrigger, IntervalTrigger
 
 if TYPE_CHECKING:
     from rota.abc import DataStore
@@ -130,6 +132,31 @@ class AddingSchedules(DataStoreFixtures):
         assert found.args == ("new",)
         assert (found.last_fire_time, found.next_fire_time) == (LONG_AGO, LONG_AGO + HOUR)
         assert found.trigger.next() == LONG_AGO + 2 * HOUR
+
+    async def test_replacing_with_the_same_schedule_leaves_its_claim_alone(
+        self, store: DataStore
+    ) -> None:
+        """A program that starts must not take away what another one is just processing."""
+        await add(store, make_schedule())
+        claimed = await claim_one_schedule(store)
+        await add(store, make_schedule(), conflict_policy=ConflictPolicy.replace)
+        assert await store.release_schedules("A", [fire(claimed)]) == set()
+        assert (await the_schedule(store)).last_fire_time == LONG_AGO
+
+    async def test_replacing_with_a_trigger_that_starts_now_keeps_the_fire_times(
+        self, store: DataStore
+    ) -> None:
+        """A program that leaves the start open makes another trigger at each start, and means the same."""
+        with use_clock(VirtualClock(LONG_AGO)):
+            first = CronTrigger(hour=3)
+        with use_clock(VirtualClock(LONG_AGO + HOUR)):
+            second = CronTrigger(hour=3)
+        assert first.same_rule(second)
+        assert first != second
+        await add(store, make_schedule(trigger=first, next_fire_time=LONG_AGO))
+        replacement = make_schedule(trigger=second, next_fire_time=LONG_AGO + HOUR)
+        await add(store, replacement, conflict_policy=ConflictPolicy.replace)
+        assert (await the_schedule(store)).next_fire_time == LONG_AGO
 
     async def test_replacing_with_another_trigger_takes_its_fire_time(
         self, store: DataStore

@@ -131,9 +131,11 @@ class Walk:
         policy = ConflictPolicy.replace if replace else ConflictPolicy.do_nothing
         schedule = make_schedule(id, self.at(0), task_id=task_id)
         await self.store.add_schedules([schedule], policy)
-        if id not in self.due or replace:
-            hour = self.due[id].hour if id in self.due else 0
-            self.due[id] = Due(task_id, hour)
+        old = self.due.get(id)
+        if old is None:
+            self.due[id] = Due(task_id)
+        elif replace and (old.paused or old.task_id != task_id):  # else nothing would change
+            self.due[id] = Due(task_id, old.hour)
 
     async def pause(self, id: str, paused: bool) -> None:
         for schedule in await self.store.get_schedules([id]):

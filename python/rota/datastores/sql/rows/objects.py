@@ -86,7 +86,7 @@ class Objects:
         place = self._place(schedule_id)
         try:
             old = self._read_definition(stored.data, place)
-            return bool(old == self._read_definition(new.data, place))
+            return old.same_rule(self._read_definition(new.data, place))
         except Exception:  # noqa: BLE001 - what cannot be read is not the same
             return False
 
