@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from functools import partial
+from logging import getLogger
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import anyio
 from attrs import evolve
-from sqlalchemy import URL, Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from rota._environment import current_clock
 from rota.abc import Acquired, DataStore
 from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
 from rota.datastores.sql.base import Base
+from rota.datastores.sql.callers import inside
 from rota.datastores.sql.engines import dialect_of, engine_for, lease_engine
 from rota.datastores.sql.instants import instant
 from rota.datastores.sql.news import News
 from rota.datastores.sql.outages import Outages, RetrySettings
 from rota.datastores.sql.parts import Parts
 from rota.datastores.sql.rows.objects import Objects
+from rota.datastores.sql.schema import SchemaVersionError
 from rota.datastores.sql.tables import Tables
 from rota.datastores.sql.transactions import Transactions
 from rota.serializers.pickle import PickleSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from contextlib import AsyncExitStack
     from datetime import datetime, timedelta
     from logging import Logger
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
     from rota.abc import Clock, EventBroker, JobFilter, LostLeases, Serializer
     from rota.datastores.sql._dialect import Dialect
+    from rota.datastores.sql.callers import CallersConnection
     from rota.model import (
         ConflictPolicy,
         Job,
@@ -45,9 +51,7 @@ if TYPE_CHECKING:
         Task,
     )
 
-__all__ = ["SQLAlchemyDataStore"]
-
-T = TypeVar("T")
+__all__ = ["RetrySettings", "SQLAlchemyDataStore", "SchemaVersionError"]
 
 CLEANED_AT_ONCE = 1_000
 CLOSING_SECONDS = 5  #: for taking leave of a database that may not be there
@@ -69,6 +73,8 @@ class SQLAlchemyDataStore(DataStore):
     :param retry_settings: for how long operations are tried again while the database is not there
     :param upgrade: whether to upgrade tables of an earlier version at the start, instead of refusing them
     """
+
+    SCHEMA_VERSION: ClassVar[int] = schema.VERSION  #: of the tables that this rota works with
 
     def __init__(
         self,
@@ -110,31 +116,56 @@ class SQLAlchemyDataStore(DataStore):
 
         :raises SchemaVersionError: if the tables are those of a newer rota
         """
-        _require_asyncio()
         if self._owns_engine:
             exit_stack.push_async_callback(_close, self._engine)
-        dialect = self._make_dialect()
-        base = Base(
-            dialect=dialect,
-            tables=Tables(dialect, self._table_prefix, self._schema),
-            objects=self._objects,
-            clock=clock,
-        )
-        self._base = base
-        outages = Outages(self._retry_settings, logger, clock, dialect.kind_of)
-        transactions = Transactions(self._engine, base, outages)
-        if not await transactions.read(partial(schema.is_current, tables=base.tables)):
-            await transactions.write(
-                partial(schema.ensure, dialect=dialect, tables=base.tables, upgrade=self._upgrade)
-            )
+        transactions = self._transactions(logger, clock)
+        self._base = transactions.base
+        await schema.prepare(transactions, upgrade=self._upgrade)
         self._write, self._read = transactions.write, transactions.read
-        self._parts = Parts.of(base)
+        self._parts = Parts.of(self._base)
         self._news = News(event_broker)
         self._announcements = Announcements(self._news, clock)
         exit_stack.callback(self._announcements.close)
 
+    def _transactions(self, logger: Logger, clock: Clock) -> Transactions:
+        _require_asyncio()
+        dialect = self._make_dialect()
+        tables = Tables(dialect, self._table_prefix, self._schema)
+        base = Base(dialect=dialect, tables=tables, objects=self._objects, clock=clock)
+        outages = Outages(self._retry_settings, logger, clock, dialect.kind_of)
+        return Transactions(self._engine, base, outages)
+
     def _make_dialect(self) -> Dialect:
         return dialect_of(self._engine.url)
+
+    async def schema_version(self) -> int | None:
+        """Return the version of the tables in the database, `None` if there are none.
+
+        This is for a store that has not been started. This rota works with the version in `SCHEMA_VERSION`.
+        """
+        async with self._apart() as transactions:
+            return await transactions.read(
+                partial(schema.stored_version, tables=transactions.base.tables)
+            )
+
+    async def upgrade(self) -> None:
+        """Make the tables, or upgrade those of an earlier version; others that do so at once are waited for.
+
+        This is for a store that has not been started.
+
+        :raises SchemaVersionError: if the tables are those of a newer rota
+        """
+        async with self._apart() as transactions:
+            await schema.prepare(transactions, upgrade=True)
+
+    @asynccontextmanager
+    async def _apart(self) -> AsyncIterator[Transactions]:
+        """Provide transactions before the start, and close the connections in the end."""
+        try:
+            yield self._transactions(getLogger("rota"), current_clock())
+        finally:
+            if self._owns_engine:
+                await _close(self._engine)
 
     async def now(self) -> datetime:
         """Return the time by the clock of the database (UTC)."""
@@ -183,12 +214,12 @@ class SQLAlchemyDataStore(DataStore):
         schedules: Sequence[Schedule],
         conflict_policy: ConflictPolicy,
         *,
-        connection: AsyncConnection | Connection | None = None,
+        connection: CallersConnection | None = None,
     ) -> None:
         """Add schedules, all or none. See `DataStore.add_schedules`.
 
-        :param connection: of the caller, in whose transaction this is to happen; if that is rolled back, nothing
-            remains. Those who listen are told after the commit
+        :param connection: of the caller, or a session, in whose transaction this is to happen: if that is rolled back,
+            nothing remains. Roll it back if this raises. Those who listen are told after the commit
         """
         if not schedules:
             return
@@ -197,8 +228,8 @@ class SQLAlchemyDataStore(DataStore):
         if connection is None:
             await self._news.tell(self._news.of_added(await self._write(work)))
             return
-        added = await _inside(connection, work)
-        self._announcements.after_commit(_sync(connection), self._news.of_added(added))
+        added, used = await inside(connection, work)
+        self._announcements.after_commit(used, self._news.of_added(added))
 
     async def get_schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """Return the schedules with these ids that exist (`None`: all), ordered by id."""
@@ -253,12 +284,12 @@ class SQLAlchemyDataStore(DataStore):
         self,
         jobs: Sequence[Job],
         *,
-        connection: AsyncConnection | Connection | None = None,
+        connection: CallersConnection | None = None,
     ) -> None:
         """Add jobs, all or none. See `DataStore.add_jobs`.
 
-        :param connection: of the caller, in whose transaction this is to happen; if that is rolled back, nothing
-            remains. Those who listen are told after the commit
+        :param connection: of the caller, or a session, in whose transaction this is to happen: if that is rolled back,
+            nothing remains. Roll it back if this raises. Those who listen are told after the commit
         """
         if not jobs:
             return
@@ -266,8 +297,8 @@ class SQLAlchemyDataStore(DataStore):
         if connection is None:
             await self._news.tell(self._news.of_jobs(jobs, await self._write(work)))
             return
-        at = await _inside(connection, work)
-        self._announcements.after_commit(_sync(connection), self._news.of_jobs(jobs, at))
+        at, used = await inside(connection, work)
+        self._announcements.after_commit(used, self._news.of_jobs(jobs, at))
 
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
         """Return the unfinished jobs with these ids that exist (`None`: all). See `DataStore.get_jobs`."""
@@ -370,17 +401,3 @@ def _require_asyncio() -> None:
         raise RuntimeError(
             "SQLAlchemyDataStore must be used with asyncio, because SQLAlchemy and its drivers do not run on trio"
         ) from None
-
-
-async def _inside(connection: AsyncConnection | Connection, work: Callable[[Connection], T]) -> T:
-    """Run a transaction's work on the connection of a caller, who commits."""
-    if isinstance(connection, AsyncConnection):
-        return await connection.run_sync(work)
-    return work(connection)
-
-
-def _sync(connection: AsyncConnection | Connection) -> Connection:
-    if isinstance(connection, AsyncConnection):
-        assert connection.sync_connection is not None, "it has just been used"
-        return connection.sync_connection
-    return connection

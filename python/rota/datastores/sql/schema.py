@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, inspect, select
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     from rota.datastores.sql._dialect import Dialect
     from rota.datastores.sql.tables import Tables
+    from rota.datastores.sql.transactions import Transactions
 
-__all__ = ["VERSION", "SchemaVersionError", "ensure", "stored_version"]
+__all__ = ["VERSION", "SchemaVersionError", "ensure", "is_current", "prepare", "stored_version"]
 
 VERSION = 1
 
@@ -50,6 +52,18 @@ def is_current(connection: Connection, tables: Tables) -> bool:
             " upgrade rota, or give this one tables of its own with schema= or table_prefix="
         )
     return version == VERSION
+
+
+async def prepare(transactions: Transactions, *, upgrade: bool) -> None:
+    """Make the tables, or upgrade them, unless they are current.
+
+    :raises SchemaVersionError: if they are those of a newer rota, or of an older one and `upgrade` is false
+    """
+    base = transactions.base
+    if not await transactions.read(partial(is_current, tables=base.tables)):
+        await transactions.write(
+            partial(ensure, dialect=base.dialect, tables=base.tables, upgrade=upgrade)
+        )
 
 
 def ensure(

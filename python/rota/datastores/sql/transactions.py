@@ -75,7 +75,7 @@ class Transactions:
     def __init__(self, engine: AsyncEngine, base: Base, outages: Outages) -> None:
         self._engine = engine
         self._readers = base.dialect.readers(engine)
-        self._base = base
+        self.base = base
         self._outages = outages
         # In memory, SQLite has one connection for all; in a file, at most one connection that writes.
         lock = nullcontext() if base.dialect.is_remote else anyio.Lock()
@@ -87,7 +87,7 @@ class Transactions:
 
         :param matters: whether by the result something was done that must not be done twice
         """
-        attempts = _Attempts(self._base, work, matters)
+        attempts = _Attempts(self.base, work, matters)
         return await self._outages.survive(
             partial(self._once, self._engine, attempts.run, self._writing)
         )
@@ -99,8 +99,8 @@ class Transactions:
     async def _once(self, engine: AsyncEngine, work: Work[T], turn: Any) -> T:
         # A local database answers soon, and a connection in memory that is cancelled is a database that is lost.
         with (
-            self._base.clock.busy(),
-            CancelScope(shield=not self._base.dialect.is_remote),
+            self.base.clock.busy(),
+            CancelScope(shield=not self.base.dialect.is_remote),
         ):
             async with turn, engine.connect() as connection:
                 return await connection.run_sync(work)

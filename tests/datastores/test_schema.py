@@ -1,0 +1,151 @@
+"""The tables have a version: they are made and upgraded once, whoever comes first, and refused if they are newer."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from sqlalchemy import Column, Integer, insert, text, update
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from rota._environment import SystemClock
+from rota.datastores.sql import schema
+from rota.datastores.sql.engines import dialect_of
+from rota.datastores.sql.tables import Tables
+from rota.datastores.sqlalchemy import SchemaVersionError, SQLAlchemyDataStore
+from rota.eventbrokers.local import LocalEventBroker
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from tests.datastores.conftest import Place
+
+pytestmark = pytest.mark.anyio
+
+LATER = schema.VERSION + 1
+NODES = 8
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def start(store: SQLAlchemyDataStore) -> None:
+    """Start a store and stop it again."""
+    async with AsyncExitStack() as exit_stack:
+        await store.start(exit_stack, LocalEventBroker(), logging.getLogger("rota"), SystemClock())
+
+
+async def set_version(place: Place, version: int) -> None:
+    engine = create_async_engine(place.url)
+    tables = Tables(dialect_of(engine.url), "rota_", place.schema)
+    async with engine.begin() as connection:
+        await connection.execute(update(tables.version).values(version=version))
+    await engine.dispose()
+
+
+class Upgrade:
+    """A step to the next version: a table with a row for each time that it was made."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+
+    def __call__(self, connection: Connection, tables: Tables) -> None:
+        table = tables._table("news", Column("number", Integer))
+        table.create(connection, checkfirst=True)
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("cut short")
+        connection.execute(insert(table).values(number=1))
+        tables.metadata.remove(table)
+
+
+async def rows_of_upgrade(place: Place) -> int:
+    engine = create_async_engine(place.url)
+    prefix = f"{place.schema}." if place.schema else ""
+    async with engine.connect() as connection:
+        found = await connection.execute(text(f"SELECT count(*) FROM {prefix}rota_news"))
+        number: int = found.scalar_one()
+    await engine.dispose()
+    return number
+
+
+def release(monkeypatch: pytest.MonkeyPatch, step: Upgrade) -> None:
+    """Let this rota be one that knows a later version."""
+    monkeypatch.setattr(schema, "VERSION", LATER)
+    monkeypatch.setitem(schema.STEPS, LATER - 1, step)
+
+
+async def test_tables_are_made_at_the_first_start(place: Place) -> None:
+    await start(place.store())
+    assert await place.store().schema_version() == SQLAlchemyDataStore.SCHEMA_VERSION
+
+
+async def test_tables_are_made_on_demand(place: Place) -> None:
+    store = place.store()
+    assert await store.schema_version() is None
+    await store.upgrade()
+    assert await store.schema_version() == SQLAlchemyDataStore.SCHEMA_VERSION
+    await start(store)
+
+
+async def test_stores_that_start_at_once_make_the_tables_once(place: Place) -> None:
+    async with anyio.create_task_group() as tasks:
+        for _ in range(NODES):
+            tasks.start_soon(start, place.store())
+
+
+async def test_stores_with_different_prefixes_do_not_meet(place: Place) -> None:
+    await start(place.store())
+    assert await place.store(table_prefix="other_").schema_version() is None
+
+
+async def test_newer_tables_are_refused_by_name(place: Place) -> None:
+    await start(place.store())
+    await set_version(place, 99)
+    name = f"{place.schema}.rota_" if place.schema else "rota_"
+    message = rf"the tables {name}\* are of schema version 99, but this rota knows versions up to"
+    with pytest.raises(SchemaVersionError, match=message):
+        await start(place.store())
+    with pytest.raises(SchemaVersionError, match=message):
+        await place.store().upgrade()
+    assert await place.store().schema_version() == 99
+
+
+async def test_older_tables_are_upgraded_once_by_stores_that_start_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(place.store())
+    release(monkeypatch, Upgrade())
+    async with anyio.create_task_group() as tasks:
+        for _ in range(NODES):
+            tasks.start_soon(start, place.store())
+    assert await place.store().schema_version() == LATER
+    assert await rows_of_upgrade(place) == 1
+
+
+async def test_older_tables_are_refused_where_that_is_wanted(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(place.store())
+    release(monkeypatch, Upgrade())
+    with pytest.raises(SchemaVersionError, match="upgrade them with `rota db upgrade`"):
+        await start(place.store(upgrade=False))
+    await place.store().upgrade()
+    await start(place.store(upgrade=False))
+
+
+async def test_upgrade_that_was_cut_short_is_done_at_the_next_start(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(place.store())
+    release(monkeypatch, Upgrade(failures=1))
+    with pytest.raises(RuntimeError, match="cut short"):
+        await start(place.store())
+    await start(place.store())
+    assert await place.store().schema_version() == LATER
+    assert await rows_of_upgrade(place) == 1
