@@ -11,6 +11,8 @@ BUILD_SOURCES := pyproject.toml $(wildcard build_backend/*.py Cargo.toml Cargo.l
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 # Building wheels and killing servers have no need of being done again on every interpreter and with every backend.
 PYTEST := pytest --ignore=tests/packaging --ignore=tests/faults
+# Nor have the databases on every backend.
+PYTEST_AGAIN := $(PYTEST) -m "not once"
 
 # Said where something needs cargo and there is none; CI must not do with less.
 NO_CARGO = @echo "no cargo here: left out: $@"; test -z "$${CI:-}"
@@ -69,8 +71,8 @@ test: .venv/.package ## run all tests
 	$(MAKE) test-core
 
 .PHONY: test-python
-test-python: .venv/.package ## run the tests on the pure-Python backend
-	ROTA_BACKEND=python .venv/bin/$(PYTEST)
+test-python: .venv/.package ## run the tests that may differ on the pure-Python backend
+	ROTA_BACKEND=python .venv/bin/$(PYTEST_AGAIN)
 
 .PHONY: test-rust
 test-rust: .venv/.package ## run the tests on the Rust backend; without the extension they fail
@@ -84,7 +86,7 @@ test-core: ## run the tests of the Rust crate
 test-pure: export ROTA_BUILD_EXT = skip
 test-pure: .venv-pure/.installed ## run the tests on an installation without the extension
 	.venv-pure/bin/python -c 'import rota; assert rota.backend == "python", rota.backend'
-	.venv-pure/bin/$(PYTEST)
+	.venv-pure/bin/$(PYTEST_AGAIN)
 
 .PHONY: test-matrix
 test-matrix: $(UV) ## run the tests on every supported Python that is found

@@ -27,6 +27,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "ci")
 BACKENDS = ["python", "rust"] if _backend.backend == "rust" else ["python"]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "once: tests no trigger, so that a run on one backend is enough"
+    )
+
+
 @pytest.fixture(params=BACKENDS, scope="module")
 def backend(request: pytest.FixtureRequest) -> Iterator[_backend.Core]:
     """Select each trigger core in turn, for the triggers that are used from here on."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from rota.testing import VirtualClock
 
 _numbers = count()
@@ -59,7 +61,12 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     schema = f"rota_place_{os.getpid()}_{next(_numbers)}"
     yield Place(url, schema)
     engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        cascade = "CASCADE" if service == "postgresql" else ""
-        await connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} {cascade}"))
+    await drop_schema(engine, schema)
     await engine.dispose()
+
+
+async def drop_schema(engine: AsyncEngine, schema: str) -> None:
+    """Remove a schema with all that is in it."""
+    cascade = "CASCADE" if engine.dialect.name == "postgresql" else ""
+    async with engine.begin() as connection:
+        await connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} {cascade}"))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.datastores.conftest import Place
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.once]
 
 LATER = schema.VERSION + 1
 NODES = 8

@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, delete, insert, select, text, update
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
-from rota.datastores.sql.engines import with_driver
+from rota.datastores.sql.engines import engine_for
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.testing._datastore import DataStoreConformance
 from tests._services import need
+from tests.datastores.conftest import SERVERS, drop_schema
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from rota.abc import Clock, DataStore
     from rota.datastores.sql._dialect import Dialect
+
+pytestmark = pytest.mark.once
 
 _numbers = count()
 
@@ -75,37 +78,35 @@ class _ServerStore(SQLAlchemyDataStore):
 
 
 class OnServer(DataStoreConformance):
-    """The tables of all tests are in a schema of their own, which is gone in the end."""
+    """The tables of all tests are in a schema of their own, which is gone in the end.
 
-    service: str
-    url: str
+    The engine is the caller's here; the stores on SQLite, and those of other tests, have engines of their own.
+    """
+
+    server: str  #: one of `SERVERS`
     schema = f"rota_test_{os.getpid()}"
 
     @pytest.fixture(scope="class", autouse=True)
-    async def database(self, anyio_backend: str) -> AsyncIterator[None]:
-        need(self.service)
-        engine = create_async_engine(with_driver(self.url))
+    async def engine(self, anyio_backend: str) -> AsyncIterator[AsyncEngine]:
+        """Provide one engine for all tests, so that each statement is compiled once; make the schema."""
+        service, url = SERVERS[self.server]
+        need(service)
+        engine = engine_for(url)
         clock = Table("clock", MetaData(schema=self.schema), Column("fast_by", BigInteger))
         async with engine.begin() as connection:
             await connection.execute(text(f"CREATE SCHEMA {self.schema}"))
             await connection.run_sync(clock.create)
             await connection.execute(insert(clock).values(fast_by=0))
-        yield
-        async with engine.begin() as connection:
-            await connection.execute(text(self.drop.format(self.schema)))
+        yield engine
+        await drop_schema(engine, self.schema)
         await engine.dispose()
-
-    drop = "DROP SCHEMA {} CASCADE"
 
     @pytest.fixture
     def clock(self) -> Clock:
         return SystemClock()
 
     @pytest.fixture
-    async def pass_time(
-        self, anyio_backend: str
-    ) -> AsyncIterator[Callable[[timedelta], Awaitable[None]]]:
-        engine = create_async_engine(with_driver(self.url))
+    def pass_time(self, engine: AsyncEngine) -> Callable[[timedelta], Awaitable[None]]:
         clock = Table("clock", MetaData(schema=self.schema), Column("fast_by", BigInteger))
 
         async def pass_time(duration: timedelta) -> None:
@@ -113,26 +114,25 @@ class OnServer(DataStoreConformance):
             async with engine.begin() as connection:
                 await connection.execute(update(clock).values(fast_by=clock.c.fast_by + micros))
 
-        yield pass_time
-        await engine.dispose()
+        return pass_time
+
+    @pytest.fixture(autouse=True)
+    def use_engine(self, engine: AsyncEngine) -> None:
+        self._engine = engine
 
     def make_store(self) -> DataStore:
-        store = _ServerStore(self.url, schema=self.schema)
+        store = _ServerStore(self._engine, schema=self.schema)
         store.starts_empty = True
         return store
 
 
 class TestAsyncpg(OnServer):
-    service = "postgresql"
-    url = "postgresql+asyncpg://postgres@127.0.0.1/test"
+    server = "asyncpg"
 
 
 class TestPsycopg(OnServer):
-    service = "postgresql"
-    url = "postgresql+psycopg://postgres@127.0.0.1/test"
+    server = "psycopg"
 
 
 class TestMariaDB(OnServer):
-    service = "mariadb"
-    url = "mariadb+asyncmy://root@127.0.0.1/test"
-    drop = "DROP SCHEMA {}"
+    server = "mariadb"

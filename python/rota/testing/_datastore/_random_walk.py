@@ -291,7 +291,7 @@ class RandomWalk(DataStoreFixtures):
     """The store does what the model does."""
 
     @given(operations=operations)
-    @settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck], database=None)
+    @settings(deadline=None, suppress_health_check=[*HealthCheck], database=None)
     async def test_store_agrees_with_a_simple_model(
         self, clock: Clock, pass_time: PassTime, operations: list[Any]
     ) -> None:
