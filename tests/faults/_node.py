@@ -14,6 +14,7 @@ from attrs import frozen
 
 from rota import AsyncScheduler, JobReleased, SchedulerRole, SchedulerStarted
 from rota._environment import SystemClock
+from rota.datastores.sql._dialect import Dialect
 from rota.datastores.sql.firing import Firing
 from rota.datastores.sql.news import News
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
@@ -38,6 +39,7 @@ class NodeOptions:
     :param log: the file to which it logs
     :param fail_point: where it kills or stops itself, see `FAIL_POINTS`
     :param skew_seconds: by how much its clock is fast
+    :param idle_seconds: for how long the server lets it leave a transaction open
     """
 
     identity: str
@@ -51,6 +53,7 @@ class NodeOptions:
     max_concurrent_jobs: int = 100
     fail_point: str = ""
     skew_seconds: float = 0.0
+    idle_seconds: int = 30
 
 
 class SkewedClock(SystemClock):
@@ -70,6 +73,7 @@ def run(options: NodeOptions) -> None:
     logging.basicConfig(filename=options.log, level="INFO", force=True)
     if options.fail_point:
         FAIL_POINTS[options.fail_point]()
+    Dialect.idle_seconds = options.idle_seconds
     asyncio.run(_serve(options))
 
 
@@ -138,10 +142,12 @@ def _at(
 FAIL_POINTS: Mapping[str, Callable[[], None]] = {
     # within the transaction that releases schedules
     "jobs-written": _at(Firing, "_advance", signal.SIGKILL),
+    "frozen-with-jobs-written": _at(Firing, "_advance", signal.SIGSTOP),
     # that transaction has been committed, and nothing has been told of it
     "schedules-advanced": _at(News, "released", signal.SIGKILL),
     # schedules have been claimed, and nothing has been decided
     "schedules-claimed": _at(ScheduleLoop, "_decide", signal.SIGKILL),
+    # the same, but it may come back
     "frozen-with-schedules": _at(ScheduleLoop, "_decide", signal.SIGSTOP),
     # jobs have been claimed, and none has begun
     "jobs-claimed": _at(News, "claimed", signal.SIGKILL, lambda _, claimed, *__: claimed.jobs),

@@ -49,11 +49,10 @@ class ScheduleLoop:
             try:
                 if look and await self._process():
                     continue
-                seconds, reason = await self._how_long()
+                seconds, look, reason = await self._how_long()
                 if seconds > 0:
                     self._logger.debug("no schedule is due; sleeping %.3f s: %s", seconds, reason)
                     await self._alarm.sleep(seconds)
-                look = seconds < self._polling_seconds  # else nothing is known to be due
                 self._outage.over()
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
                 await self._outage.wait(exc)
@@ -83,22 +82,23 @@ class ScheduleLoop:
         await lowlevel.checkpoint()
         return len(acquired.items) == SCHEDULES_PER_PASS
 
-    async def _how_long(self) -> tuple[float, str]:
-        """Return for how many seconds nothing is to be done, and why so long."""
+    async def _how_long(self) -> tuple[float, bool, str]:
+        """Return for how many seconds nothing is to be done, whether something may be due then, and why so long."""
         self._wakeup.arm()  # before asking, so that nothing is missed in between
         delay = await self._store.time_to_next_schedule()
         if delay is None:
-            return self._polling_seconds, "nothing is scheduled"
+            return self._polling_seconds, False, "nothing is scheduled"
         seconds = delay.total_seconds()
         if seconds > self._polling_seconds:
-            return self._polling_seconds, f"polling interval; the next one is due in {delay}"
+            reason = f"polling interval; the next one is due in {delay}"
+            return self._polling_seconds, False, reason
         if seconds > 0:
-            return seconds, "then the next one is due"
+            return seconds, True, "then the next one is due"
         self._fruitless += 1
         if self._fruitless == 1:
-            return 0, "one has become due just now"
+            return 0, True, "one has become due just now"
         pause = FRUITLESS_PAUSE_SECONDS * 2 ** min(self._fruitless, 30)
-        return min(pause, LONGEST_FRUITLESS_PAUSE_SECONDS), "what is due cannot be claimed"
+        return min(pause, LONGEST_FRUITLESS_PAUSE_SECONDS), True, "what is due cannot be claimed"
 
     def _decide(self, schedules: Sequence[Schedule], now: datetime) -> list[ScheduleResult]:
         random, new_id = self._node.random, self._node.new_id

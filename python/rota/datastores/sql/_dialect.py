@@ -66,6 +66,8 @@ class Dialect(ABC):
     has_schemas: ClassVar[bool] = True
     #: whether an answer can be lost on its way after the server has committed
     is_remote: ClassVar[bool] = True
+    #: after how many seconds the server ends a transaction that a stopped process has left open, if it can
+    idle_seconds: ClassVar[int] = 30
     #: the table options of `CREATE TABLE`
     table_options: ClassVar[dict[str, Any]] = {}
 

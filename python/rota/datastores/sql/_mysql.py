@@ -122,6 +122,15 @@ class MySQL(Dialect):
     }
     now = literal_column("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))", BigInteger)
 
+    def connected(self, driver_connection: Any) -> None:
+        """Have the server not wait for ever for processes that have stopped. Only MariaDB can."""
+        cursor = driver_connection.cursor()
+        cursor.execute(
+            f"SET /*M! idle_transaction_timeout = {self.idle_seconds}, */"
+            f" innodb_lock_wait_timeout = {2 * self.idle_seconds}"
+        )
+        cursor.close()
+
     def lock_schema(self, connection: Connection, name: str) -> None:
         """Hold a lock of the server by name; changing tables would end a transaction."""
         if not connection.execute(select(func.get_lock(_lock_name(name), LOCK_SECONDS))).scalar():

@@ -59,7 +59,6 @@ OUTAGES = (
     "25P03",  # idle in a transaction for too long
     "55P03",  # a lock was not to be had in time
 )
-IDLE_SECONDS = 30  #: after which the server ends a transaction that a stopped process has left open
 
 
 class PostgreSQL(Dialect):
@@ -73,7 +72,7 @@ class PostgreSQL(Dialect):
 
     def engine_options(self, url: URL) -> dict[str, Any]:
         """Have the server not wait for ever for processes that have stopped."""
-        settings = {"idle_in_transaction_session_timeout": str(IDLE_SECONDS * 1000)}
+        settings = {"idle_in_transaction_session_timeout": str(self.idle_seconds * 1000)}
         if url.get_driver_name() == "asyncpg":
             arguments: dict[str, Any] = {"server_settings": settings}
         else:
