@@ -107,6 +107,14 @@ test-on: ## run the tests on one Python: make test-on PYTHON=python3.12
 test-faults: .venv/.package ## kill and freeze schedulers and servers, fill disks, cut connections
 	.venv/bin/pytest tests/faults
 
+SOAK_SECONDS := 300
+SOAK_SCHEDULES := 1000
+
+.PHONY: soak
+soak: .venv/.package ## the fault tests in their long forms: a thousand schedules, a hundred kills, long outages
+	ROTA_FAULTS_LONG=1 ROTA_SOAK_SECONDS=$(SOAK_SECONDS) ROTA_SOAK_SCHEDULES=$(SOAK_SCHEDULES) \
+		.venv/bin/pytest tests/faults --durations=10
+
 .PHONY: test-packaging
 test-packaging: .venv/.package ## build and install the package in every way, in fresh environments
 	.venv/bin/pytest tests/packaging

@@ -12,7 +12,7 @@ import pytest
 from rota import IntervalTrigger, JobOutcome
 from rota.model import AbandonedPolicy
 from tests._processes import pause
-from tests.faults import _tasks, _transactions
+from tests.faults import _databases, _tasks
 from tests.faults.conftest import stores
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ kinds = pytest.mark.parametrize(
 def freeze(cluster: Cluster, node: Node) -> None:
     """Freeze a node while it holds no locks; no other one must be at work."""
     node.freeze()
-    while _transactions.any_open(cluster.url):
+    while _databases.any_open(cluster.url):
         node.thaw()
         pause(0.01)
         node.freeze()
