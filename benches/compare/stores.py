@@ -80,7 +80,7 @@ RUNS: dict[str, list[tuple[Peer, list[str]]]] = {
     ],
     "MariaDB": [
         (
-            _peer("rota", "rota-stores", "stores.py", "rota", "mysql+aiomysql://{}"),
+            _peer("rota", "rota-stores", "stores.py", "rota", "mariadb+asyncmy://{}"),
             ["jobs 21000", "schedules 1000", "due 2000", "due 5000"],
         ),
     ],

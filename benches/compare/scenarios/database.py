@@ -19,9 +19,9 @@ async def postgresql(name: str, create: bool) -> None:
 
 async def mariadb(name: str, create: bool) -> None:
     """Drop and create the database on the local server."""
-    import aiomysql
+    import asyncmy
 
-    connection = await aiomysql.connect(host="127.0.0.1", user="root", autocommit=True)
+    connection = await asyncmy.connect(host="127.0.0.1", user="root", autocommit=True)
     async with connection.cursor() as cursor:
         await cursor.execute("SET sql_notes = 0")
         await cursor.execute(f"DROP DATABASE IF EXISTS {name}")

@@ -114,7 +114,7 @@ class MySQL(Dialect):
     binary: TypeEngine[bytes] = LONGBLOB()
     rank: TypeEngine[bytes] = VARBINARY(RANK_BYTES)
     text: TypeEngine[str] = LONGTEXT(charset="utf8mb4")
-    drivers: ClassVar[Sequence[str]] = ("asyncmy", "aiomysql")
+    drivers: ClassVar[Sequence[str]] = ("asyncmy",)
     table_options: ClassVar[dict[str, Any]] = {
         f"{name}_{option}": value
         for name in ("mysql", "mariadb")
