@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from rota.testing.fixtures import virtual_clock as virtual_clock
 from tests._services import need
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -51,7 +52,7 @@ class Place:
 
 
 @pytest.fixture(params=["sqlite", *SERVERS])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Provide a place on each database in turn; the schema is not there yet, and gone in the end."""
     if request.param == "sqlite":
         yield Place(f"sqlite+aiosqlite:///{tmp_path}/rota.db")
@@ -60,6 +61,10 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     need(service)
     schema = f"rota_place_{os.getpid()}_{next(_numbers)}"
     yield Place(url, schema)
+    asyncio.run(_remove(url, schema))
+
+
+async def _remove(url: str, schema: str) -> None:
     engine = create_async_engine(url)
     await drop_schema(engine, schema)
     await engine.dispose()

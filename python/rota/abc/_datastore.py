@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -60,6 +60,18 @@ class LostLeases:
         return bool(self.schedule_ids or self.job_ids)
 
 
+class Additions(Protocol):
+    """What adds jobs and schedules: a data store, or its guest in the transaction of a caller."""
+
+    async def add_schedules(
+        self, schedules: Sequence[Schedule], conflict_policy: ConflictPolicy
+    ) -> None:
+        """Add schedules. See `DataStore.add_schedules`."""
+
+    async def add_jobs(self, jobs: Sequence[Job]) -> None:
+        """Add jobs. See `DataStore.add_jobs`."""
+
+
 class DataStore(ABC):
     """Keeps tasks, schedules, jobs and results, for one process or for many.
 
@@ -98,6 +110,16 @@ class DataStore(ABC):
         A store that can be used from any thread returns itself.
         """
         return None
+
+    def within(self, connection: Any) -> Additions:
+        """Return what adds jobs and schedules in the transaction of a caller, for stores that can.
+
+        :param connection: the caller's, to the database of this store
+        :raises ValueError: if this store cannot
+        """
+        raise ValueError(
+            f"a {type(self).__name__} cannot take part in a transaction, got connection: {connection!r}"
+        )
 
     # tasks
 

@@ -19,7 +19,7 @@ from rota.abc import Acquired, DataStore
 from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
 from rota.datastores.sql.base import Base
-from rota.datastores.sql.callers import inside
+from rota.datastores.sql.callers import Guest
 from rota.datastores.sql.engines import dialect_of, engine_for, lease_engine
 from rota.datastores.sql.instants import instant
 from rota.datastores.sql.news import News
@@ -187,6 +187,17 @@ class SQLAlchemyDataStore(DataStore):
         handle._owns_engine = True
         return handle
 
+    def within(self, connection: CallersConnection) -> Guest:
+        """Return what adds jobs and schedules in the transaction of a caller.
+
+        If that is rolled back, nothing remains. Roll it back if adding raises. Those who listen are told after the
+        commit. On SQLite a transaction that has written keeps everybody else from writing, so the tasks must be
+        there already.
+
+        :param connection: a connection or a session of SQLAlchemy to the same database, asynchronous or blocking
+        """
+        return Guest(connection, self._parts, self._news, self._announcements)
+
     # tasks
 
     async def add_task(self, task: Task) -> None:
@@ -210,26 +221,14 @@ class SQLAlchemyDataStore(DataStore):
     # schedules
 
     async def add_schedules(
-        self,
-        schedules: Sequence[Schedule],
-        conflict_policy: ConflictPolicy,
-        *,
-        connection: CallersConnection | None = None,
+        self, schedules: Sequence[Schedule], conflict_policy: ConflictPolicy
     ) -> None:
-        """Add schedules, all or none. See `DataStore.add_schedules`.
-
-        :param connection: of the caller, or a session, in whose transaction this is to happen: if that is rolled back,
-            nothing remains. Roll it back if this raises. Those who listen are told after the commit
-        """
+        """Add schedules, all or none. See `DataStore.add_schedules`."""
         if not schedules:
             return
         encoded = self._parts.schedules.encode(schedules)
         work = partial(self._parts.schedules.add, schedules=encoded, policy=conflict_policy)
-        if connection is None:
-            await self._news.tell(self._news.of_added(await self._write(work)))
-            return
-        added, used = await inside(connection, work)
-        self._announcements.after_commit(used, self._news.of_added(added))
+        await self._news.tell(self._news.of_added(await self._write(work)))
 
     async def get_schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """Return the schedules with these ids that exist (`None`: all), ordered by id."""
@@ -280,25 +279,12 @@ class SQLAlchemyDataStore(DataStore):
 
     # jobs
 
-    async def add_jobs(
-        self,
-        jobs: Sequence[Job],
-        *,
-        connection: CallersConnection | None = None,
-    ) -> None:
-        """Add jobs, all or none. See `DataStore.add_jobs`.
-
-        :param connection: of the caller, or a session, in whose transaction this is to happen: if that is rolled back,
-            nothing remains. Roll it back if this raises. Those who listen are told after the commit
-        """
+    async def add_jobs(self, jobs: Sequence[Job]) -> None:
+        """Add jobs, all or none. See `DataStore.add_jobs`."""
         if not jobs:
             return
-        work = partial(self._parts.jobs.add, jobs=jobs)
-        if connection is None:
-            await self._news.tell(self._news.of_jobs(jobs, await self._write(work)))
-            return
-        at, used = await inside(connection, work)
-        self._announcements.after_commit(used, self._news.of_jobs(jobs, at))
+        added = await self._write(partial(self._parts.jobs.add, jobs=jobs))
+        await self._news.tell(self._news.of_jobs(jobs, added))
 
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
         """Return the unfinished jobs with these ids that exist (`None`: all). See `DataStore.get_jobs`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -14,6 +14,7 @@ from rota.schedulers._tasks import TaskRegistry
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from rota.abc import Additions
     from rota.model import Event
 
 __all__ = ["SchedulerBase"]
@@ -58,6 +59,11 @@ class SchedulerBase(Settings):
                 "the scheduler has not been initialized; use it as a context manager: "
                 "`async with AsyncScheduler(...) as scheduler:`"
             )
+
+    def _additions(self, connection: Any) -> Additions:
+        """Return what adds jobs and schedules: the data store, or its guest in a transaction of the caller."""
+        self._require_services()
+        return self.data_store if connection is None else self.data_store.within(connection)
 
     def _check_executor(self, name: str) -> None:
         """Refuse an unknown executor if no other process could know it; else only warn."""

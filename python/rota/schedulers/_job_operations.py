@@ -40,6 +40,7 @@ class JobOperations(SchedulerBase):
         result_expiration_time: timedelta | float = 0,
         priority: int = 0,
         run_at: datetime | None = None,
+        connection: Any = None,
     ) -> UUID:
         """Have a task run once, by whichever scheduler takes the job. Return the id of the job.
 
@@ -51,6 +52,8 @@ class JobOperations(SchedulerBase):
         :param result_expiration_time: how long the result is kept; zero for not at all
         :param priority: of jobs that are due, those with the higher number are run first
         :param run_at: when it is to run, at the earliest (aware); by default at once
+        :param connection: a connection or a session of SQLAlchemy to the database of the data store, in whose
+            transaction the job is added: if that is rolled back, there is none
         :raises TaskLookupError: if there is no task by that id
         :raises CallableLookupError: if a persistent data store could not find the callable again
         :raises JobExecutorLookupError: if nobody can have an executor by that name
@@ -65,12 +68,15 @@ class JobOperations(SchedulerBase):
             "priority": priority,
             "run_at": run_at,
         }
-        ids = await self.add_jobs([request])
+        ids = await self.add_jobs([request], connection=connection)
         return ids[0]
 
-    async def add_jobs(self, jobs: Iterable[JobRequest]) -> list[UUID]:
-        """Add many jobs, all or none: each a mapping with the arguments of `add_job`. Return their ids."""
-        self._require_services()
+    async def add_jobs(self, jobs: Iterable[JobRequest], *, connection: Any = None) -> list[UUID]:
+        """Add many jobs, all or none: each a mapping with the arguments of `add_job`. Return their ids.
+
+        :param connection: see `add_job`
+        """
+        additions = self._additions(connection)
         now = self.clock.now()
         added = []
         for request in jobs:
@@ -78,7 +84,7 @@ class JobOperations(SchedulerBase):
             job = new_job(task, request, now, self.new_id)
             self._check_executor(job.executor)
             added.append(job)
-        await self.data_store.add_jobs(added)
+        await additions.add_jobs(added)
         return [job.id for job in added]
 
     async def run_job(

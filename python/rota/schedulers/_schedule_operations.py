@@ -46,6 +46,7 @@ class ScheduleOperations(SchedulerBase):
         max_instances: int | UnsetValue | None = unset,
         priority: int = 0,
         catch_up_window: timedelta | float | None = None,
+        connection: Any = None,
     ) -> str:
         """Have a task run whenever a trigger says so. Return the id of the schedule.
 
@@ -65,6 +66,8 @@ class ScheduleOperations(SchedulerBase):
         :param max_instances: raise the task's `max_running_jobs` to this if it is lower
         :param priority: of jobs that are due, those with the higher number are run first
         :param catch_up_window: with `CoalescePolicy.all`, how far back missed fire times still become jobs
+        :param connection: a connection or a session of SQLAlchemy to the database of the data store, in whose
+            transaction the schedule is added: if that is rolled back, there is none
         :raises ConflictingIdError: if the id is taken, under `ConflictPolicy.exception`
         :raises TaskLookupError: if there is no task by that id
         :raises CallableLookupError: if a persistent data store could not find the callable again
@@ -87,7 +90,9 @@ class ScheduleOperations(SchedulerBase):
             "priority": priority,
             "catch_up_window": catch_up_window,
         }
-        ids = await self.add_schedules([request], conflict_policy=conflict_policy)
+        ids = await self.add_schedules(
+            [request], conflict_policy=conflict_policy, connection=connection
+        )
         return ids[0]
 
     async def add_schedules(
@@ -95,9 +100,13 @@ class ScheduleOperations(SchedulerBase):
         schedules: Iterable[ScheduleRequest],
         *,
         conflict_policy: ConflictPolicy = ConflictPolicy.do_nothing,
+        connection: Any = None,
     ) -> list[str]:
-        """Add many schedules, all or none: each a mapping with the arguments of `add_schedule`. Return their ids."""
-        self._require_services()
+        """Add many schedules, all or none: each a mapping with the arguments of `add_schedule`. Return their ids.
+
+        :param connection: see `add_schedule`
+        """
+        additions = self._additions(connection)
         added = []
         for request in schedules:
             task = await self._tasks.ensure(
@@ -110,7 +119,7 @@ class ScheduleOperations(SchedulerBase):
                     "schedule %r will never fire: %r", schedule.id, schedule.trigger
                 )
             added.append(schedule)
-        await self.data_store.add_schedules(added, conflict_policy)
+        await additions.add_schedules(added, conflict_policy)
         return [schedule.id for schedule in added]
 
     async def get_schedule(self, id: str) -> Schedule:

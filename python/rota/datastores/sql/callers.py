@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from anyio import to_thread
+from attrs import frozen
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ["CallersConnection", "inside"]
+    from rota.datastores.sql.announcements import Announcements
+    from rota.datastores.sql.news import News
+    from rota.datastores.sql.parts import Parts
+    from rota.model import ConflictPolicy, Job, Schedule
+
+__all__ = ["CallersConnection", "Guest"]
 
 T = TypeVar("T")
 
 CallersConnection: TypeAlias = "AsyncConnection | AsyncSession | Connection | Session"
 
 
-async def inside(
+@frozen
+class Guest:
+    """Adds jobs and schedules in the transaction of a caller, who commits it or rolls it back."""
+
+    connection: CallersConnection
+    parts: Parts
+    news: News
+    announcements: Announcements
+
+    async def add_schedules(
+        self, schedules: Sequence[Schedule], conflict_policy: ConflictPolicy
+    ) -> None:
+        """Add schedules. See `DataStore.add_schedules`."""
+        if schedules:
+            part = self.parts.schedules
+            work = partial(part.add, schedules=part.encode(schedules), policy=conflict_policy)
+            added, used = await _inside(self.connection, work)
+            self.announcements.after_commit(used, self.news.of_added(added))
+
+    async def add_jobs(self, jobs: Sequence[Job]) -> None:
+        """Add jobs. See `DataStore.add_jobs`."""
+        if jobs:
+            at, used = await _inside(self.connection, partial(self.parts.jobs.add, jobs=jobs))
+            self.announcements.after_commit(used, self.news.of_jobs(jobs, at))
+
+
+async def _inside(
     callers: CallersConnection, work: Callable[[Connection], T]
 ) -> tuple[T, Connection]:
     """Do the work of a transaction in the transaction of a caller, who commits.
