@@ -47,7 +47,10 @@ class Jobs:
         self._fired = union_all(
             *(
                 select(table.c.schedule_id, table.c.nominal).where(
-                    base.dialect.pairs_among(table.c.schedule_id, table.c.nominal, "p_pairs")
+                    table.c.schedule_id.is_not(
+                        None
+                    ),  # SQLite does not see by itself that the index applies
+                    base.dialect.pairs_among(table.c.schedule_id, table.c.nominal, "p_pairs"),
                 )
                 for table in (jobs, results)
             )

@@ -1,0 +1,225 @@
+"""Work is done by the set: statements do not grow in number with what is done, nor in cost with what is stored."""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import define, field, frozen
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from rota._environment import SystemClock
+from rota.datastores.sql.engines import engine_for
+from rota.datastores.sqlalchemy import SQLAlchemyDataStore
+from rota.eventbrokers.local import LocalEventBroker
+from rota.model import ConflictPolicy
+from rota.testing._datastore._fixtures import (
+    HOUR,
+    LEASE,
+    claim_jobs,
+    claim_schedules,
+    ended,
+    fire,
+    make_job,
+    make_schedule,
+    make_task,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from rota.model import Job
+    from tests.datastores.conftest import Place
+
+pytestmark = [pytest.mark.anyio, pytest.mark.once]
+
+FEW, MANY = 10, 1_000
+OLD = 5_000  #: rows of each kind that the picker has nothing to do with
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@define
+class Ran:
+    """Statements that were run, each with its parameters."""
+
+    statements: list[tuple[str, Any]] = field(factory=list)
+
+
+@frozen
+class Bench:
+    """A store, and its engine to look at."""
+
+    store: SQLAlchemyDataStore
+    engine: AsyncEngine
+
+    @contextmanager
+    def listening(self) -> Iterator[Ran]:
+        ran = Ran()
+
+        def note(_c: object, _cursor: object, statement: str, given: Any, *_: object) -> None:
+            ran.statements.append((statement, given))
+
+        event.listen(self.engine.sync_engine, "before_cursor_execute", note)
+        yield ran
+        event.remove(self.engine.sync_engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+async def bench(place: Place) -> AsyncIterator[Bench]:
+    engine = engine_for(place.url)
+    async with started(SQLAlchemyDataStore(engine, schema=place.schema)) as store:
+        await store.add_task(make_task())
+        await store.add_task(make_task("limited", max_running_jobs=MANY))
+        yield Bench(store, engine)
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def started(store: SQLAlchemyDataStore) -> AsyncIterator[SQLAlchemyDataStore]:
+    from contextlib import AsyncExitStack
+
+    async with AsyncExitStack() as exit_stack:
+        broker = LocalEventBroker()
+        await broker.start(exit_stack, logging.getLogger("rota"), SystemClock())
+        await store.start(exit_stack, broker, logging.getLogger("rota"), SystemClock())
+        yield store
+
+
+async def work_through(bench: Bench, count: int) -> dict[str, int]:
+    """Have schedules added, added again, claimed, extended and fired, and their jobs run; count the statements."""
+    store, found = bench.store, {}
+    schedules = [
+        make_schedule(
+            f"{count} {number}", task_id="limited" if number % 2 else "task", args=[number]
+        )
+        for number in range(count)
+    ]
+    with bench.listening() as ran:
+
+        def count_as(name: str) -> None:
+            found[name] = len(ran.statements)
+            ran.statements.clear()
+
+        await store.add_schedules(schedules, ConflictPolicy.exception)
+        count_as("add schedules")
+        await store.add_schedules(schedules, ConflictPolicy.replace)
+        count_as("add the same schedules")
+        claimed = await claim_schedules(store, limit=count)
+        count_as("claim schedules")
+        await store.extend_leases("A", LEASE, {each.id: each.token for each in claimed}, {})
+        count_as("extend leases on schedules")
+        assert await store.release_schedules("A", [fire(each) for each in claimed]) == set()
+        count_as("release schedules")
+        jobs = await claim_jobs(store, limit=count)
+        assert len(jobs) == count
+        count_as("claim jobs")
+        await store.extend_leases("A", LEASE, {}, {each.id: each.token for each in jobs})
+        count_as("extend leases on jobs")
+        assert await store.release_jobs("A", await results(store, jobs)) == set()
+        count_as("release jobs")
+        await store.add_jobs([make_job(args=[number]) for number in range(count)])
+        count_as("add jobs")
+        again = await claim_jobs(store, limit=count)
+        ran.statements.clear()
+        assert await store.release_jobs("A", await results(store, again, HOUR)) == set()
+        count_as("release jobs that run again")
+        await store.cancel_jobs([each.id for each in again])
+        count_as("cancel jobs")
+        await store.remove_schedules([each.id for each in schedules])
+        count_as("remove schedules")
+    return found
+
+
+async def results(
+    store: SQLAlchemyDataStore, jobs: list[Job], again: timedelta | None = None
+) -> list[Any]:
+    now = await store.now()
+    return [ended(each, now, run_again_after=again) for each in jobs]
+
+
+async def test_number_of_statements_does_not_grow_with_the_set(bench: Bench) -> None:
+    await work_through(bench, FEW)  # with what is done once for a connection
+    assert await work_through(bench, FEW) == await work_through(bench, MANY)
+
+
+#: what a plan says where it reads a whole table, by dialect
+SCANS = {
+    "sqlite": r"SCAN (rota_(?:jobs|schedules|job_results))\b(?!.*USING)",
+    "postgresql": r"Seq Scan on (rota_(?:jobs|schedules|job_results))\b",
+}
+
+
+async def fill(bench: Bench) -> None:
+    """Store what is not to be looked at: schedules and jobs of later, results, and paused schedules."""
+    store = bench.store
+    later = await store.now() + 1_000 * HOUR
+    schedules = [make_schedule(f"later {number}", later) for number in range(OLD)]
+    schedules += [make_schedule(f"paused {number}", paused=True) for number in range(OLD)]
+    await store.add_schedules(schedules, ConflictPolicy.exception)
+    await store.add_jobs([make_job(result_expiration_time=HOUR) for _ in range(OLD)])
+    jobs = await claim_jobs(store, limit=OLD)
+    assert await store.release_jobs("A", await results(store, jobs)) == set()
+    await store.add_jobs([make_job(not_before=later) for _ in range(OLD)])
+    if _kind(bench) == "sqlite":  # it gathers no statistics unless it is told to
+        return
+    analyze = {
+        "postgresql": "ANALYZE {0}jobs, {0}schedules, {0}job_results",
+        "mysql": "ANALYZE TABLE {0}jobs, {0}schedules, {0}job_results",
+    }
+    async with bench.engine.begin() as connection:
+        name = bench.store._base.tables.name
+        statement = analyze[_kind(bench)].format(name)
+        await connection.execute(text(statement))
+
+
+def _kind(bench: Bench) -> str:
+    name = bench.engine.dialect.name
+    return "mysql" if name == "mariadb" else name
+
+
+async def whole_tables_read(bench: Bench, statement: str, given: Any) -> list[str]:
+    """Return the tables that a statement reads from end to end."""
+    kind = _kind(bench)
+    explain = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
+    async with bench.engine.connect() as connection:
+        rows = (await connection.exec_driver_sql(f"{explain} {statement}", given)).all()
+    if kind == "mysql":
+        return [
+            row.table
+            for row in rows
+            if row.type in {"ALL", "index"} and str(row.table).startswith("rota_")
+        ]
+    return re.findall(SCANS[kind], "\n".join(str(row[-1]) for row in rows))
+
+
+async def test_picking_reads_nothing_that_is_old_or_for_later(bench: Bench) -> None:
+    store = bench.store
+    await fill(bench)
+    await store.add_schedules([make_schedule("due")], ConflictPolicy.exception)
+    jobs = [make_job(), make_job(task_id="limited"), make_job(result_expiration_time=HOUR)]
+    await store.add_jobs(jobs)
+    with bench.listening() as ran:
+        assert await store.time_to_next_schedule() is not None
+        (schedule,) = await claim_schedules(store, limit=100)
+        assert await store.time_to_next_job() is not None
+        claimed = await claim_jobs(store, limit=100)
+        assert len(claimed) == 3
+        await store.reap_jobs()
+        await store.release_schedules("A", [fire(schedule)])
+        await store.release_jobs("A", await results(store, claimed))
+        await store.cleanup()
+    queries = [pair for pair in ran.statements if re.match(r"\s*(SELECT|WITH|UPDATE)", pair[0])]
+    assert len(queries) > 10
+    read = {
+        statement: await whole_tables_read(bench, statement, given) for statement, given in queries
+    }
+    assert {statement: tables for statement, tables in read.items() if tables} == {}
