@@ -9,3 +9,14 @@ from rota.triggers.combining import AndTrigger as AndTrigger, OrTrigger as OrTri
 from rota.triggers.cron import CronTrigger as CronTrigger
 from rota.triggers.date import DateTrigger as DateTrigger
 from rota.triggers.interval import IntervalTrigger as IntervalTrigger
+
+__all__ = [
+    "AndTrigger",
+    "CalendarIntervalTrigger",
+    "CronTrigger",
+    "DateTrigger",
+    "IntervalTrigger",
+    "OrTrigger",
+    "TriggerDefinitionError",
+    "TriggerTypeError",
+]

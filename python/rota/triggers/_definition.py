@@ -29,6 +29,7 @@ _Day = TypeVar("_Day", bound=date)
 
 _MAX_QUOTED = 40
 _MAX_BITS = 128
+_MAX_ISO_LENGTH = 64
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of wall times
@@ -69,20 +70,18 @@ def timezone_of(moment: datetime) -> tzinfo:
     return moment.tzinfo
 
 
-def as_timezone(value: str | tzinfo) -> tzinfo:
+def as_timezone(value: str | tzinfo, name: str = "timezone") -> tzinfo:
     """Return the time zone of an IANA name or "local"; return a `tzinfo` as it is."""
     if isinstance(value, tzinfo):
         return value
     if not isinstance(value, str):
-        raise TriggerTypeError(f"timezone must be a name or a tzinfo, got: {quote(value)}")
+        raise TriggerTypeError(f"{name} must be a name or a tzinfo, got: {quote(value)}")
     if value == "local":
         return local_zone()
     try:
         return ZoneInfo(value)
     except (LookupError, ValueError, OSError):
-        raise TriggerDefinitionError(
-            f"timezone must be an IANA name, got: {quote(value)}"
-        ) from None
+        raise TriggerDefinitionError(f"{name} must be an IANA name, got: {quote(value)}") from None
 
 
 def now_in(zone: tzinfo) -> datetime:
@@ -91,8 +90,11 @@ def now_in(zone: tzinfo) -> datetime:
 
 
 def as_moment(name: str, value: datetime | str, zone: tzinfo) -> datetime:
-    """Return an aware datetime for a datetime or ISO 8601 text. If it is naive, it is a wall time in `zone`."""
-    moment = _from_iso(name, "a datetime", value, datetime) if isinstance(value, str) else value
+    """Return an aware datetime for a datetime or text. If it is naive, it is a wall time in `zone`.
+
+    The text is that of ISO 8601, which may be followed by a time zone in brackets, as in RFC 9557.
+    """
+    moment = _as_zoned(name, value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
         raise TriggerTypeError(f"{name} must be a datetime, got: {quote(value)}")
     if moment.tzinfo is None:
@@ -116,6 +118,28 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo) -> datetime:
     return moment
 
 
+def _as_zoned(name: str, text: str) -> datetime:
+    """Return the datetime of a text like `2025-10-26T02:30:00+01:00[Europe/Berlin]`; it need not have a zone."""
+    plain, bracket, rest = text.partition("[")
+    moment = _from_iso(name, "a datetime", plain, datetime, shown=text)
+    if not bracket:
+        return moment
+    if not rest.endswith("]"):
+        raise TriggerDefinitionError(
+            f"{name} must be a datetime in ISO 8601 format, got: {quote(text)}"
+        )
+    zone = as_timezone(rest[:-1], f"time zone of {name}")
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=zone)
+    for fold in (0, 1):  # the offset tells the pass of an overlap
+        there = moment.replace(tzinfo=zone, fold=fold)
+        if there.utcoffset() == moment.utcoffset():
+            return there
+    raise TriggerDefinitionError(
+        f"{name} must have an offset that its time zone has then, got: {quote(text)}"
+    )
+
+
 def _localize(moment: datetime, zone: tzinfo) -> datetime:
     """Return the wall time `moment` in `zone`."""
     if isinstance(zone, (ZoneInfo, timezone)):
@@ -135,8 +159,12 @@ def to_micros(moment: datetime) -> int:
     return (moment - _EPOCH_IN_UTC) // _MICROSECOND
 
 
-def _from_iso(name: str, kind: str, text: str, target: type[_Day]) -> _Day:
-    shown = text
+def _from_iso(name: str, kind: str, text: str, target: type[_Day], shown: str = "") -> _Day:
+    shown = shown or text
+    if len(text) > _MAX_ISO_LENGTH:  # Python reads as many digits of a fraction as there are
+        raise TriggerDefinitionError(
+            f"{name} must have at most {_MAX_ISO_LENGTH} characters, got: {quote(shown)}"
+        )
     if sys.version_info < (3, 11) and text[-1:] in ("Z", "z"):
         text = text[:-1] + "+00:00"
     try:

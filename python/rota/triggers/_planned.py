@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import suppress
 from copy import deepcopy
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -18,14 +18,14 @@ from rota.triggers._definition import TriggerDefinitionError, quote, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
 
     from typing_extensions import Self
 
     from rota._core import Cursor, Plan
     from rota.model._enums import CoalescePolicy
 
-__all__ = ["PlannedTrigger", "definition"]
+__all__ = ["PlannedTrigger", "definition", "moment_field"]
 
 #: The decorator of the classes of triggers: equal, hashed and shown by their definitions, which do not change.
 definition = attrs.define(
@@ -37,7 +37,22 @@ definition = attrs.define(
     getstate_setstate=False,
 )
 
+
+def _instant(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
+
+
+def moment_field(**options: Any) -> Any:
+    """Return a field for an aware datetime that is compared as an instant.
+
+    By itself a datetime compares by its wall time within a zone, so that the two passes of an overlap are equal.
+    """
+    return attrs.field(eq=_instant, **options)
+
+
 _STATE_VERSION = 1
+#: What needs no name beside its offset.
+_UTC = ("UTC", "Etc/UTC")
 _BEFORE_ALL = -(1 << 62)
 _UNLIMITED = (1 << 63) - 1
 _CHUNK = 1024
@@ -288,6 +303,8 @@ def _same(one: object, other: object) -> bool:
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, Trigger) and isinstance(other, Trigger):
         return one.same_rule(other)
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return to_micros(one) == to_micros(other)
     return one == other
 
 
@@ -295,6 +312,8 @@ def _show(value: object) -> str:
     match value:
         case ZoneInfo(key=str(key)):
             return repr(key)
+        case datetime(tzinfo=ZoneInfo(key=str(key))) if key not in _UTC:
+            return repr(f"{value.isoformat()}[{key}]")
         case date():  # and datetime
             return repr(value.isoformat())
         case tuple():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from rota import _backend
 from rota.abc._trigger import Trigger
@@ -98,6 +98,10 @@ class CombiningTrigger(PlannedTrigger):
         fields = dict(state)
         pending = fields.pop("pending", None)
         super().__setstate__(fields)
+        if (
+            self._steps
+        ):  # these are where they were, and not at their beginning as those that are given
+            object.__setattr__(self, "triggers", tuple(fields["triggers"]))
         if pending is not None:
             self._pending = _check_pending(pending, len(self.triggers))
 
@@ -138,8 +142,9 @@ class OrTrigger(CombiningTrigger):
 class AndTrigger(CombiningTrigger):
     """Fires when all of `triggers` do, within `threshold` of one another; at the earliest of these fire times.
 
-    They are given one by one or as one iterable. As long as their next fire times are further apart than `threshold`
-    (a timedelta, or seconds), those that are behind move on: straight to the first that the latest lets them meet at.
+    They are given one by one or as one iterable, after which `threshold` and `max_iterations` may follow by position.
+    As long as their next fire times are further apart than `threshold` (a timedelta, or seconds), those that are behind
+    move on: straight to the first that the latest lets them meet at.
     `MaxIterationsReached` is raised if that happens more than `max_iterations` times in a row.
     """
 
@@ -147,13 +152,34 @@ class AndTrigger(CombiningTrigger):
     threshold: timedelta = timedelta(seconds=1)
     max_iterations: int = 1000
 
+    @overload
     def __init__(
         self,
         *args: Trigger | Iterable[Trigger],
+        triggers: Iterable[Trigger] = ...,
+        threshold: timedelta | float = ...,
+        max_iterations: int = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        triggers: Iterable[Trigger],
+        threshold: timedelta | float,
+        max_iterations: int = ...,
+        /,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        *args: Any,
         triggers: Iterable[Trigger] = (),
         threshold: timedelta | float = timedelta(seconds=1),
         max_iterations: int = 1000,
     ) -> None:
+        if 2 <= len(args) <= 3 and isinstance(args[1], (timedelta, int, float)):
+            args, (threshold, *rest) = args[:1], args[1:]
+            max_iterations = rest[0] if rest else max_iterations
         self.__attrs_init__(
             triggers=_children(args, triggers),
             threshold=_as_threshold(threshold),
@@ -202,11 +228,11 @@ def _children(
     given: list[Trigger] = []
     for each in (*args, named):
         if not isinstance(each, (Trigger, Iterable)):
-            raise TriggerTypeError(f"triggers must be triggers, got: {quote(each)}")
+            raise TriggerTypeError(f"triggers must be instances of Trigger, got: {quote(each)}")
         given += [each] if isinstance(each, Trigger) else each
     for trigger in given:
         if not isinstance(trigger, Trigger):
-            raise TriggerTypeError(f"triggers must be triggers, got: {quote(trigger)}")
+            raise TriggerTypeError(f"triggers must be instances of Trigger, got: {quote(trigger)}")
     if not given:
         raise TriggerDefinitionError("triggers must not be empty, got: []")
     steps = any(trigger.stateful for trigger in given)
@@ -225,7 +251,7 @@ def _as_threshold(value: timedelta | float) -> timedelta:
         threshold = value if isinstance(value, timedelta) else timedelta(seconds=value)
     except (ValueError, OverflowError):
         raise TriggerDefinitionError(
-            f"threshold must be a finite number of seconds, got: {quote(value)}"
+            f"threshold must be at most {timedelta.max.days} days, got: {quote(value)}"
         ) from None
     if threshold < timedelta(0):
         raise TriggerDefinitionError(f"threshold must not be negative, got: {threshold}")

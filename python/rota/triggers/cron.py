@@ -17,7 +17,7 @@ from rota.triggers._definition import (
     quote,
     to_micros,
 )
-from rota.triggers._planned import PlannedTrigger, definition
+from rota.triggers._planned import PlannedTrigger, definition, moment_field
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -59,8 +59,8 @@ class CronTrigger(PlannedTrigger):
     hour: str
     minute: str
     second: str
-    start_time: datetime
-    end_time: datetime | None = None
+    start_time: datetime = moment_field()
+    end_time: datetime | None = moment_field(default=None)
     timezone: tzinfo
     gap: Gap = "auto"
     overlap: Overlap = "auto"
@@ -107,10 +107,10 @@ class CronTrigger(PlannedTrigger):
     def from_crontab(
         cls,
         expr: str,
+        timezone: tzinfo | str = "local",
         *,
         start_time: datetime | str | None = None,
         end_time: datetime | str | None = None,
-        timezone: tzinfo | str = "local",
         seconds: bool = False,
         either_day: bool = False,
         gap: Gap | None = None,
@@ -168,6 +168,8 @@ def _choose(
 ) -> _Choice:
     if choice is None:
         return default
+    if not isinstance(choice, str):
+        raise TriggerTypeError(f"{name} must be text, got: {quote(choice)}")
     if choice != "auto" and choice not in choices:
         raise TriggerDefinitionError(
             f"{name} must be one of auto, {', '.join(choices)}, got: {quote(choice)}"
@@ -175,8 +177,10 @@ def _choose(
     return choice
 
 
-def _parse(values: tuple[object, ...], either_day: bool) -> ParsedCron:
+def _parse(values: tuple[object, ...], either_day: object) -> ParsedCron:
     for name, value in zip(FIELDS, values, strict=True):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
             raise TriggerTypeError(f"{name} must be text or an integer, got: {quote(value)}")
+    if not isinstance(either_day, bool):
+        raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
     return parse_fields(values, either_day)

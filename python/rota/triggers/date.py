@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rota import _backend
 from rota._environment import local_zone
 from rota.triggers._definition import as_moment, timezone_of, to_micros
-from rota.triggers._planned import PlannedTrigger, definition
+from rota.triggers._planned import PlannedTrigger, definition, moment_field
 
 if TYPE_CHECKING:
     from rota._core import Plan
@@ -20,7 +20,7 @@ __all__ = ["DateTrigger"]
 class DateTrigger(PlannedTrigger):
     """Fires once, at `run_time`: a datetime or ISO 8601 text; if it is naive, in the local time zone."""
 
-    run_time: datetime
+    run_time: datetime = moment_field()
 
     def __init__(self, run_time: datetime | str) -> None:
         self.__attrs_init__(run_time=as_moment("run_time", run_time, local_zone()))

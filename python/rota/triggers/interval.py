@@ -17,7 +17,7 @@ from rota.triggers._definition import (
     timezone_of,
     to_micros,
 )
-from rota.triggers._planned import PlannedTrigger, definition
+from rota.triggers._planned import PlannedTrigger, definition, moment_field
 
 if TYPE_CHECKING:
     from rota._core import Plan
@@ -44,8 +44,8 @@ class IntervalTrigger(PlannedTrigger):
     minutes: float = 0
     seconds: float = 0
     microseconds: float = 0
-    start_time: datetime
-    end_time: datetime | None = None
+    start_time: datetime = moment_field()
+    end_time: datetime | None = moment_field(default=None)
 
     def __init__(
         self,
