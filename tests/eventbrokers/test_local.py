@@ -333,3 +333,21 @@ def test_cancelled_future_inside_a_listener_stops_nobody() -> None:
 
     clock.run(main)
     assert calls == seen == [added("a"), SchedulerStopped(timestamp=NOW)]
+
+
+def test_listener_is_called_though_a_plain_thread_publishes() -> None:
+    """What the event loop calls on behalf of another thread is no task, and could not start one."""
+    broker = LocalEventBroker()
+
+    async def main() -> None:
+        called = anyio.Event()
+        async with AsyncExitStack() as exit_stack:
+            await broker.start(exit_stack, LOGGER, SystemClock())
+            broker.subscribe(lambda _event: called.set())
+            thread = threading.Thread(target=lambda: asyncio.run(broker.publish(added("a"))))
+            thread.start()
+            with anyio.fail_after(10):
+                await called.wait()
+            thread.join()
+
+    asyncio.run(main())

@@ -79,3 +79,8 @@ class EventBroker(ABC):
     @abstractmethod
     def dropped_events(self) -> int:
         """How many events did not fit into a listener's queue since the start."""
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps events from reaching other processes, if anything. It contains no secrets."""
+        return None

@@ -84,6 +84,7 @@ class BaseEventBroker(EventBroker):
         loop = EventLoop(anyio.create_task_group(), poster(), clock)
         try:
             async with loop.group:
+                loop.group.start_soon(loop.start_listeners, name="rota event listeners")
                 self._adopt(loop)
                 yield
                 await loop.close(_DRAIN_SECONDS)
@@ -92,6 +93,10 @@ class BaseEventBroker(EventBroker):
 
     async def publish_local(self, *events: Event) -> None:
         """Tell the listeners in this process of `events`, in order; it never waits."""
+        self.deliver(events)
+
+    def deliver(self, events: Iterable[Event]) -> None:
+        """Tell the listeners in this process of `events`, in order, from any thread."""
         for event in events:
             listeners = self._routes.get(type(event))
             if listeners is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ class EventLoop:
     closing: bool = False
     closed: bool = False
     _busy: set[QueuedListener] = field(factory=set)
+    _beginners: deque[QueuedListener] = field(factory=deque)  # their tasks are about to be started
+    _beginning: anyio.Event = field(factory=anyio.Event)
     _quiet: anyio.Event = field(factory=anyio.Event)
 
     def rouse(self, listener: QueuedListener) -> None:
@@ -50,7 +53,20 @@ class EventLoop:
             listener.arrival.set()
         elif listener.queue and listener not in self._busy and not self.closed:
             self._busy.add(listener)
-            listener.context.run(self._start, listener)
+            self._beginners.append(listener)
+            self._beginning.set()
+
+    async def start_listeners(self) -> None:
+        """Start the tasks of listeners when their first events come, until cancelled.
+
+        What makes them come may be a plain function that the event loop calls, and that cannot start tasks.
+        """
+        while True:
+            self._beginning = anyio.Event()
+            while self._beginners:
+                listener = self._beginners.popleft()
+                listener.context.run(self._start, listener)
+            await self._beginning.wait()
 
     def _start(self, listener: QueuedListener) -> None:
         self.group.start_soon(listener.deliver, self, name=f"listener {listener.callback!r}")

@@ -11,6 +11,7 @@ from rota.model._enums import (
 from rota.model._events import (
     DataStoreEvent as DataStoreEvent,
     Event as Event,
+    EventsMissed as EventsMissed,
     JobAcquired as JobAcquired,
     JobAdded as JobAdded,
     JobDeserializationFailed as JobDeserializationFailed,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DataStoreEvent",
     "Event",
+    "EventsMissed",
     "JobAcquired",
     "JobAdded",
     "JobDeserializationFailed",
@@ -160,6 +161,11 @@ class SchedulerStopped(SchedulerEvent):
     """A scheduler stopped; `exception` tells why, if that was an error."""
 
     exception: BaseException | None = None
+
+
+@frozen(kw_only=True)
+class EventsMissed(SchedulerEvent):
+    """Events of other processes may have been missed: the connection to the event broker was lost, and is back."""
 
 
 @frozen(kw_only=True)

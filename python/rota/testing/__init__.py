@@ -10,10 +10,14 @@ from rota.testing._clock import SkewedClock as SkewedClock, VirtualClock as Virt
 if TYPE_CHECKING:
     from rota.testing._datastore import DataStoreConformance as DataStoreConformance
     from rota.testing._eventbroker import EventBrokerConformance as EventBrokerConformance
+    from rota.testing._remote_eventbroker import (
+        RemoteEventBrokerConformance as RemoteEventBrokerConformance,
+    )
 
 _SUITES = {
     "DataStoreConformance": "rota.testing._datastore",
     "EventBrokerConformance": "rota.testing._eventbroker",
+    "RemoteEventBrokerConformance": "rota.testing._remote_eventbroker",
 }
 
 
@@ -25,5 +29,5 @@ def __getattr__(name: str) -> Any:
 
     import pytest
 
-    pytest.register_assert_rewrite(_SUITES[name])
+    pytest.register_assert_rewrite(*_SUITES.values())
     return getattr(import_module(_SUITES[name]), name)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from rota.model import (
     Event,
+    EventsMissed,
     JobAcquired,
     JobAdded,
     JobDeserializationFailed,
@@ -54,6 +55,7 @@ def sample_events() -> list[Event]:
         JobAdded(**job, schedule_id=None),
         JobRemoved(**job),
         JobDeserializationFailed(job_id=UUID(int=8), exception="damaged", timestamp=NOW),
+        EventsMissed(timestamp=NOW),
         SchedulerStarted(timestamp=NOW),
         SchedulerStopped(timestamp=NOW),
         JobAcquired(**run),

@@ -1,0 +1,125 @@
+"""The event broker on a subject of NATS."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import nats
+
+from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
+from rota.eventbrokers._line import ANSWER_SECONDS, Link
+from rota.eventbrokers._places import address, passwords
+from rota.eventbrokers._remote import (
+    DEFAULT_CHANNEL,
+    DEFAULT_MAX_IDLE_SECONDS,
+    RemoteEventBroker,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+    from rota.abc import Serializer
+
+__all__ = ["NATSEventBroker"]
+
+_MAX_MESSAGE = 65_536
+_SPECIAL = re.compile(r"[*>%\s\x00-\x1f\x7f]")
+
+
+class NATSEventBroker(RemoteEventBroker):
+    """Delivers events to all processes that use one NATS server or cluster. It needs asyncio and one connection.
+
+    :param servers: the URL of a server, or several
+    :param options: keyword arguments for `nats.connect`
+    :param serializer: for events; by default JSON
+    :param subject: the subject; characters that have a meaning in NATS, other than the dot, are escaped
+    :param max_idle_time: after how many seconds without messages to see whether messages still come through
+    :param queue_size: how many events may wait for one listener, and to be sent, before further ones are dropped
+    """
+
+    def __init__(
+        self,
+        servers: str | Sequence[str] = "nats://localhost:4222",
+        options: Mapping[str, Any] | None = None,
+        *,
+        serializer: Serializer | None = None,
+        subject: str = DEFAULT_CHANNEL,
+        max_idle_time: float = DEFAULT_MAX_IDLE_SECONDS,
+        queue_size: int = DEFAULT_QUEUE_SIZE,
+    ) -> None:
+        super().__init__(serializer=serializer, max_idle_time=max_idle_time, queue_size=queue_size)
+        if not all(subject.split(".")):
+            raise ValueError(f"subject must have no empty part between dots, got: {subject!r}")
+        self._servers = [servers] if isinstance(servers, str) else list(servers)
+        self._options = dict(options or {})
+        self._subject = _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", subject)
+
+    @property
+    def place(self) -> str:
+        """Where the servers are, and the subject."""
+        return f"{', '.join(map(address, self._servers))}, subject {self._subject!r}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not get into a log."""
+        return tuple(
+            secret for server in self._servers for secret in passwords(server, self._options)
+        )
+
+    async def connect(self, receive: Callable[[bytes], None]) -> Link:
+        """Connect and subscribe."""
+        errors: list[Exception] = []
+        closed = anyio.Event()
+
+        async def take(message: Msg) -> None:
+            receive(message.data)
+
+        async def note(error: Exception) -> None:
+            errors[:] = [error]
+
+        async def end() -> None:
+            closed.set()
+
+        # It must not connect again by itself: messages would be lost without anybody knowing.
+        client = await nats.connect(
+            self._servers,
+            **{"connect_timeout": 5, **self._options},
+            allow_reconnect=False,
+            error_cb=note,
+            closed_cb=end,
+        )
+        try:
+            await client.subscribe(self._subject, cb=take)
+            await client.flush(ANSWER_SECONDS)
+        except BaseException:
+            await client.close()
+            raise
+        return _Link(client, self._subject, closed, errors)
+
+
+class _Link(Link):
+    def __init__(
+        self, client: Client, subject: str, closed: anyio.Event, errors: Sequence[Exception]
+    ) -> None:
+        self.max_message = min(_MAX_MESSAGE, client.max_payload)
+        self._client = client
+        self._subject = subject
+        self._closed = closed
+        self._errors = errors
+
+    async def receive(self) -> None:
+        await self._closed.wait()
+        raise ConnectionError("the connection was closed", *self._errors)
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        for message in messages:
+            await self._client.publish(self._subject, message)
+        await self._client.flush(ANSWER_SECONDS)
+
+    async def close(self) -> None:
+        await self._client.close()

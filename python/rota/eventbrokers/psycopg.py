@@ -1,0 +1,116 @@
+"""The event broker on PostgreSQL's LISTEN and NOTIFY, through psycopg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
+
+from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
+from rota.eventbrokers._line import Link
+from rota.eventbrokers._notify import MAX_MESSAGE, NOTIFY, NotifyEventBroker, message_of, text_of
+from rota.eventbrokers._remote import DEFAULT_CHANNEL, DEFAULT_MAX_IDLE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+    from typing_extensions import Self
+
+    from rota.abc import Serializer
+
+__all__ = ["PsycopgEventBroker"]
+
+_NOTIFY = NOTIFY.format("%s", "%s").encode()
+
+
+class PsycopgEventBroker(NotifyEventBroker):
+    """Delivers events to all processes that use one PostgreSQL database. It needs asyncio and two connections.
+
+    Events that do not fit into a notification (8 000 bytes) are sent without their texts. A connection pooler between
+    this and the database must be one that keeps sessions.
+
+    :param conninfo: where the database is (a libpq connection string; the URLs of SQLAlchemy will do)
+    :param options: keyword arguments for `psycopg.AsyncConnection.connect`
+    :param serializer: for events; by default JSON
+    :param channel: the channel of notifications (1-63 bytes)
+    :param max_idle_time: after how many seconds without messages to see whether messages still come through
+    :param queue_size: how many events may wait for one listener, and to be sent, before further ones are dropped
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        serializer: Serializer | None = None,
+        channel: str = DEFAULT_CHANNEL,
+        max_idle_time: float = DEFAULT_MAX_IDLE_SECONDS,
+        queue_size: int = DEFAULT_QUEUE_SIZE,
+    ) -> None:
+        super().__init__(
+            conninfo,
+            options,
+            channel,
+            serializer=serializer,
+            max_idle_time=max_idle_time,
+            queue_size=queue_size,
+        )
+
+    @classmethod
+    def from_async_sqla_engine(
+        cls, engine: AsyncEngine, options: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Self:
+        """Return a broker on the database of an engine, with connections of its own.
+
+        :param engine: an engine of SQLAlchemy that uses psycopg
+        :param options: keyword arguments for `psycopg.AsyncConnection.connect`
+        :param kwargs: keyword arguments for this class
+        :raises ValueError: if the engine uses another driver
+        """
+        if engine.dialect.driver not in {"psycopg", "psycopg_async"}:
+            raise ValueError(f"engine must use psycopg, got: {engine.dialect.driver}")
+        return cls(engine.url.render_as_string(hide_password=False), options, **kwargs)
+
+    async def connect(self, receive: Callable[[bytes], None]) -> Link:
+        """Connect and listen."""
+        # While one connection waits for notifications it cannot send any.
+        listening = await AsyncConnection.connect(self._conninfo, autocommit=True, **self._options)
+        try:
+            await listening.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
+            sending = await AsyncConnection.connect(
+                self._conninfo, autocommit=True, **self._options
+            )
+        except BaseException:
+            await listening.close()
+            raise
+        return _Link(listening, sending, self._channel, receive)
+
+
+class _Link(Link):
+    max_message = MAX_MESSAGE
+
+    def __init__(
+        self,
+        listening: AsyncConnection[Any],
+        sending: AsyncConnection[Any],
+        channel: str,
+        receive: Callable[[bytes], None],
+    ) -> None:
+        self._listening = listening
+        self._sending = sending
+        self._channel = channel
+        self._receive = receive
+
+    async def receive(self) -> None:
+        async for notification in self._listening.notifies():
+            self._receive(message_of(notification.payload))
+        raise ConnectionError("the connection was closed")
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        await self._sending.execute(_NOTIFY, (self._channel, [text_of(x) for x in messages]))
+
+    async def close(self) -> None:
+        await self._sending.close()
+        await self._listening.close()
