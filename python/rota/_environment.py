@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timezone, tzinfo
+from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -78,9 +79,37 @@ def system_random() -> random.Random:
     return random.Random(os.urandom(16))
 
 
+_RANDOM_BITS = 74
+_STEP_BYTES = 4
+
+
+class _GrowingIds:
+    """Makes UUIDs of version 7 (RFC 9562, section 5.7) that grow with every call in this process.
+
+    Where milliseconds cannot tell which came first the random part is counted up in random steps (section 6.2,
+    method 2), so that jobs that are added together are run in the order in which they were added.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last = 0
+
+    def __call__(self) -> UUID:
+        millis = time.time_ns() // 1_000_000
+        with self._lock:
+            if millis > self._last >> _RANDOM_BITS:
+                noise = int.from_bytes(os.urandom(10), "big") & (1 << _RANDOM_BITS) - 1
+                self._last = millis << _RANDOM_BITS | noise
+            else:
+                self._last += 1 + int.from_bytes(os.urandom(_STEP_BYTES), "big")
+            value = self._last
+        high, low = value >> 62, value & (1 << 62) - 1
+        return UUID(int=(high >> 12) << 80 | 0x7 << 76 | (high & 0xFFF) << 64 | 0b10 << 62 | low)
+
+
+_growing_ids = _GrowingIds()
+
+
 def new_id() -> UUID:
-    """Return a new UUID that sorts by its time of creation (version 7, RFC 9562, section 5.7)."""
-    millis = time.time_ns() // 1_000_000
-    noise = int.from_bytes(os.urandom(10), "big")
-    value = (millis & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0b10 << 62
-    return UUID(int=value | (noise & 0x3FFF_FFFF_FFFF_FFFF))
+    """Return a new UUID of version 7, which sorts after those that this process made before."""
+    return _growing_ids()

@@ -35,6 +35,7 @@ class SchedulerBase(Settings):
             self.job_executors,
             self.task_modules,
             self.new_id,
+            self._check_executor,
         )
         self._desk = ResultDesk(self.data_store, self.event_broker, self.clock)
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from rota.model import JobAdded, JobLeaseLost, JobOutcome, JobRelease, SerializationError
+from rota.model import (
+    JobAdded,
+    JobLeaseLost,
+    JobOutcome,
+    JobRelease,
+    SerializationError,
+    TaskUpdated,
+)
 from rota.schedulers._alarm import Alarm
 from rota.schedulers._claim import Claim, Verdict
 from rota.schedulers._job_outcome import ended, handed_back, stopped
@@ -86,7 +93,8 @@ class JobLoop:
         self._progress = Alarm(node.clock)
         self._look_at = 0.0  # by the monotonic clock
         self._patience_ends = 0.0
-        self._wakeup = WakeUp(node.event_broker, (JobAdded,), self.look)
+        # A task that was changed may have a higher limit.
+        self._wakeup = WakeUp(node.event_broker, (JobAdded, TaskUpdated), self.look)
 
     async def run(self) -> None:
         """Have the data store asked when its time has come, until cancelled."""

@@ -35,11 +35,10 @@ class TaskOperations(SchedulerBase):
             given in every process that runs it
         :param settings: see `Task`
         :raises TaskLookupError: if there is no task by that id and no callable is given
+        :raises JobExecutorLookupError: if nobody can have an executor by that name
         """
         self._require_services()
-        task = await self._tasks.configure(func_or_task_id, func, **settings)
-        self._check_executor(task.job_executor)
-        return task
+        return await self._tasks.configure(func_or_task_id, func, **settings)
 
     async def get_tasks(self) -> list[Task]:
         """Return all tasks, ordered by id."""

@@ -46,6 +46,8 @@ class TaskRegistry:
     """Turns callables into tasks of the data store, and tasks back into callables.
 
     What it has read from the data store it remembers until it is told that this may have changed.
+
+    :param check_executor: raises if no process can have an executor by that name
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class TaskRegistry:
         executors: Mapping[str, JobExecutor],
         modules: Collection[str],
         new_id: Callable[[], UUID],
+        check_executor: Callable[[str], object],
     ) -> None:
         self._store = data_store
+        self._check_executor = check_executor
         self._defaults = defaults
         self._executors = executors
         self._modules = tuple(modules)
@@ -200,6 +204,7 @@ class TaskRegistry:
         return await self._store_task(self._changed(task, given))
 
     async def _store_task(self, task: Task) -> Task:
+        self._check_executor(task.job_executor)
         await self._store.add_task(task)
         self.forget(task.id)
         self._known[task.id] = task

@@ -158,6 +158,13 @@ class VirtualClock(_View):
         with self._timeline.free():
             yield
 
+    def set_wall_time(self, when: datetime) -> None:
+        """Have this clock show `when`, earlier or later, without any time passing.
+
+        So an operator sets the clock of a machine, and so it looks when a machine was suspended.
+        """
+        self._wall_at_zero += _aware(when) - self.now()
+
     def skewed(self, offset: timedelta) -> SkewedClock:
         """Return a clock of the same time whose wall clock is wrong by `offset`: that of another machine."""
         return SkewedClock(self._timeline, self._wall_at_zero + offset, self._io_grace_seconds)

@@ -1,0 +1,152 @@
+"""Triggers of users that raise, lie or hang on to state: they harm their own schedule alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rota import (
+    AsyncScheduler,
+    IntervalTrigger,
+    ScheduleFailed,
+    current_job,
+)
+from rota.abc import Trigger
+
+if TYPE_CHECKING:
+    from rota.testing import VirtualClock
+
+pytestmark = pytest.mark.anyio
+
+START = datetime(2025, 1, 1, tzinfo=timezone.utc)
+SECOND = timedelta(seconds=1)
+
+times: list[tuple[str | None, datetime | None]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_times() -> None:
+    times.clear()
+
+
+async def note() -> None:
+    job = current_job.get()
+    times.append((job.schedule_id, job.scheduled_fire_time))
+
+
+class Scripted(Trigger):
+    """Returns, or raises, what it was given, one after the other."""
+
+    def __init__(self, *script: Any) -> None:
+        self.script = list(script)
+
+    def next(self) -> datetime | None:
+        step = self.script.pop(0) if self.script else None
+        if isinstance(step, BaseException):
+            raise step
+        return step  # type: ignore[no-any-return]
+
+    def __getstate__(self) -> list[Any]:
+        return self.script
+
+    def __setstate__(self, state: list[Any]) -> None:
+        self.script = list(state)
+
+
+@pytest.mark.parametrize("place", [0, 3, 6], ids=["first", "in-the-middle", "last"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(ZeroDivisionError("broken"), id="raises"),
+        pytest.param(SystemExit("broken"), id="exits"),
+        pytest.param("tomorrow", id="no-datetime"),
+        pytest.param(datetime(2025, 1, 2), id="naive"),  # noqa: DTZ001 - meant
+        pytest.param(START - SECOND, id="goes-back"),
+        pytest.param(START, id="stands-still"),
+    ],
+)
+async def test_bad_trigger_sets_its_own_schedule_aside(
+    scheduler: AsyncScheduler,
+    clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+    place: int,
+    bad: object,
+) -> None:
+    events: list[ScheduleFailed] = []
+    scheduler.subscribe(events.append, ScheduleFailed)
+    await scheduler.configure_task(note, max_running_jobs=None)
+    for number in range(7):
+        trigger: Trigger = IntervalTrigger(seconds=10 + number, start_time=START)
+        if number == place:
+            trigger = Scripted(START, bad, START + 5 * SECOND)
+        await scheduler.add_schedule(note, trigger, id=f"s{number}", paused=True)
+    for number in range(7):  # so that all of them are in one batch
+        await scheduler.unpause_schedule(f"s{number}")
+    await clock.advance(16)
+
+    others = [number for number in range(7) if number != place]
+    assert sorted(times) == sorted(
+        (f"s{number}", START + n * SECOND) for number in others for n in (0, 10 + number)
+    )
+    schedules = await scheduler.get_schedules()
+    assert [s.id for s in schedules if s.error] == [event.schedule_id for event in events]
+    assert [event.schedule_id for event in events] == [f"s{place}"]
+    assert f"schedule 's{place}' is set aside" in caplog.text
+    for number in others:
+        due = schedules[number].next_fire_time
+        assert due == START + 2 * (10 + number) * SECOND, "nobody gets another's fire time"
+
+
+async def test_schedule_that_was_set_aside_goes_on_when_it_is_unpaused(
+    scheduler: AsyncScheduler, clock: VirtualClock
+) -> None:
+    trigger = Scripted(START, ValueError("not now"), START + 5 * SECOND, START + 9 * SECOND)
+    await scheduler.add_schedule(note, trigger, id="s")
+    await clock.advance(6)
+    assert "ValueError: not now" in str((await scheduler.get_schedule("s")).error)
+
+    await scheduler.update_schedule("s", trigger=IntervalTrigger(seconds=4, start_time=START))
+    await clock.advance(3)
+    assert (await scheduler.get_schedule("s")).error is None
+    assert ("s", START + 8 * SECOND) in times
+
+
+async def test_trigger_that_raises_when_it_is_added_is_the_callers_error(
+    scheduler: AsyncScheduler,
+) -> None:
+    with pytest.raises(ValueError, match="at once"):
+        await scheduler.add_schedule(note, Scripted(ValueError("at once")))
+    assert await scheduler.get_schedules() == []
+
+
+async def test_schedule_of_an_executor_that_is_gone_survives_its_failing_jobs(
+    clock: VirtualClock,
+) -> None:
+    """Another scheduler on the same store runs the jobs, and does not have the executor."""
+    from rota import JobReleased
+    from rota.datastores.memory import MemoryDataStore
+    from rota.executors.async_ import AsyncJobExecutor
+
+    store = MemoryDataStore()
+    released: list[JobReleased] = []
+    async with (
+        AsyncScheduler(store, clock=clock, job_executors={"special": AsyncJobExecutor()}) as knows,
+        AsyncScheduler(store, clock=clock, job_executors={"async": AsyncJobExecutor()}) as runs,
+    ):
+        runs.subscribe(released.append, JobReleased)
+        await knows.add_schedule(note, IntervalTrigger(seconds=10), id="s", job_executor="special")
+        await runs.configure_task("fine", func=note)
+        await runs.add_schedule("fine", IntervalTrigger(seconds=10), id="fine")
+        await runs.start_in_background()
+        await clock.advance(25)
+        assert [schedule.id for schedule in await runs.get_schedules()] == ["fine", "s"]
+
+    failed = [event for event in released if event.schedule_id == "s"]
+    assert len(failed) == 3
+    assert {event.exception_type for event in failed} == {
+        "rota.model._exceptions.JobExecutorLookupError"
+    }
+    assert "'special'; there are: async" in str(failed[0].exception_message)
+    assert [schedule_id for schedule_id, _ in times] == ["fine"] * 3
