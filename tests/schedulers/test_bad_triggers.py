@@ -46,7 +46,7 @@ class Scripted(Trigger):
         step = self.script.pop(0) if self.script else None
         if isinstance(step, BaseException):
             raise step
-        return step  # type: ignore[no-any-return]
+        return step
 
     def __getstate__(self) -> list[Any]:
         return self.script

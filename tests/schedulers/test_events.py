@@ -181,6 +181,17 @@ class TestAsynchronous:
 
         assert len(seen) == 61
 
+    async def test_listener_that_blocks_its_thread_delays_no_job(
+        self, scheduler: AsyncScheduler
+    ) -> None:
+        go_on = threading.Event()
+        scheduler.subscribe(lambda _: go_on.wait(20), is_async=False)
+        try:
+            for _ in range(5):
+                await scheduler.run_job(nothing)
+        finally:
+            go_on.set()
+
     async def test_event_storm_on_a_stuck_listener_is_bounded_and_counted(
         self, scheduler: AsyncScheduler, clock: VirtualClock
     ) -> None:

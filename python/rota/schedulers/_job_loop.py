@@ -256,6 +256,14 @@ class JobLoop:
         for job in acquired.items:
             claim = self._claims[job.id] = Claim(job, deadline)
             if job.start_deadline is not None and acquired.at > job.start_deadline:
+                self._logger.warning(
+                    "job %s of task %r, schedule %r, missed its start deadline of %s; now it is %s",
+                    job.id,
+                    job.task_id,
+                    job.schedule_id,
+                    job.start_deadline,
+                    acquired.at,
+                )
                 self._finished.append(ended(job, JobOutcome.missed_start_deadline, acquired.at))
             else:
                 self._ready.append(claim)

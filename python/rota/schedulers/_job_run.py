@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from datetime import timedelta
+from logging import DEBUG
 from typing import TYPE_CHECKING, Any
 
 from anyio import get_cancelled_exc_class, move_on_after
@@ -113,10 +114,17 @@ class JobRunner:
     def _succeeded(self, claim: Claim, task: Task | None, value: Any) -> JobRelease | None:
         if claim.verdict is Verdict.lost:
             return self._by_verdict(claim, claim.verdict, task)
+        now = self._time.at(self._clock.monotonic())
+        if self._logger.isEnabledFor(DEBUG):
+            assert claim.started_at is not None, "it was started"
+            seconds = (now - claim.started_at).total_seconds()
+            self._logger.debug(
+                "job %s of task %r succeeded after %.3f s", claim.job.id, claim.job.task_id, seconds
+            )
         return ended(
             claim.job,
             JobOutcome.success,
-            self._time.at(self._clock.monotonic()),
+            now,
             started_at=claim.started_at,
             return_value=value,
         )
