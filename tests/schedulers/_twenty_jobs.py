@@ -16,7 +16,7 @@ import anyio
 from rota import AsyncScheduler, JobReleased, Scheduler
 
 KIND, DEADLINE_SECONDS = sys.argv[1], float(sys.argv[2])
-SHORT_SECONDS = 0.25
+SHORT_SECONDS = 0.8
 started: list[int] = []
 
 

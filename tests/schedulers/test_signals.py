@@ -45,7 +45,7 @@ def running(kind: str, deadline_seconds: float) -> Iterator[subprocess.Popen[str
 @each_kind
 def test_twenty_jobs_end_in_order_within_the_deadline(kind: str) -> None:
     """What can finish does, the rest is cancelled; a thread that never ends does not keep the process."""
-    with running(kind, deadline_seconds=1) as program:
+    with running(kind, deadline_seconds=2) as program:
         program.send_signal(signal.SIGTERM)
         output, errors = program.communicate(timeout=PATIENCE_SECONDS)
 
