@@ -14,7 +14,7 @@ from rota.triggers._definition import TriggerDefinitionError, TriggerTypeError, 
 if TYPE_CHECKING:
     from rota._core import CronFields, DaySpec
 
-__all__ = ["FIELDS", "CronTexts", "ParsedCron", "parse_fields", "split_crontab"]
+__all__ = ["FIELDS", "CronTexts", "ParsedCron", "check_types", "parse_fields", "split_crontab"]
 
 _MAX_LENGTH = 1024
 _MONTHS = dict(
@@ -106,12 +106,13 @@ def split_crontab(expression: str, seconds: bool) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096, typed=True)
-def parse_fields(values: tuple[str | int | None, ...], either_day: bool) -> ParsedCron:
+def parse_fields(values: tuple[object, ...], either_day: object) -> ParsedCron:
     """Return what `values`, one for each of `FIELDS`, say.
 
     A field that is not given is `*` if it is more significant than one that is, else as small as can be. With
     `either_day`, one of day and day_of_week suffices if neither begins with `*`, as in crontab(5).
     """
+    check_types(values, either_day)
     given = [
         None if value is None else _as_text(name, value)
         for name, value in zip(FIELDS, values, strict=True)
@@ -131,7 +132,7 @@ def parse_fields(values: tuple[str | int | None, ...], either_day: bool) -> Pars
         0 if week == "*" else _numbers("week", week),
         _days(day),
         _weekdays(day_of_week),
-        either_day and day[0] not in "*?" and day_of_week[0] not in "*?",
+        bool(either_day) and day[0] not in "*?" and day_of_week[0] not in "*?",
     )
     return ParsedCron(
         (year, month, day, week, day_of_week, hour, minute, second),
@@ -140,7 +141,16 @@ def parse_fields(values: tuple[str | int | None, ...], either_day: bool) -> Pars
     )
 
 
-def _as_text(name: str, value: str | int) -> str:
+def check_types(values: tuple[object, ...], either_day: object) -> None:
+    """Raise if a value is neither text nor an integer, or `either_day` is not a bool."""
+    for name, value in zip(FIELDS, values, strict=True):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
+            raise TriggerTypeError(f"{name} must be text or an integer, got: {quote(value)}")
+    if not isinstance(either_day, bool):
+        raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
+
+
+def _as_text(name: str, value: object) -> str:
     if isinstance(value, str):
         _check_text(name, value)
         return value.strip()

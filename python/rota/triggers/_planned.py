@@ -87,7 +87,7 @@ class PlannedTrigger(Trigger):
     def __getattr__(self, name: str) -> Any:
         # Called where a slot is empty: what a trigger is made of is made when it is used for the first time.
         value = self._make(name)
-        setattr(self, name, value)
+        object.__setattr__(self, name, value)  # a slot is no field, which attrs would look for
         return value
 
     def _make(self, name: str) -> object:

@@ -77,7 +77,8 @@ class CalendarIntervalTrigger(PlannedTrigger):
         )
         if not (years or months or weeks or days):
             raise TriggerDefinitionError("interval must be positive, got: 0 days")
-        self._starts_now = start_date is None
+        if start_date is None:
+            self._starts_now = True
 
     _define = __init__
     _start = "start_date"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from rota import _backend
-from rota.triggers._cron_syntax import FIELDS, ParsedCron, parse_fields, split_crontab
+from rota.triggers._cron_syntax import (
+    FIELDS,
+    ParsedCron,
+    check_types,
+    parse_fields,
+    split_crontab,
+)
 from rota.triggers._definition import (
     TriggerDefinitionError,
     TriggerTypeError,
@@ -98,7 +105,8 @@ class CronTrigger(PlannedTrigger):
             overlap=_choose("overlap", overlap, _default_overlap, _OVERLAPS),
             either_day=either_day,
         )
-        self._starts_now = start_time is None
+        if start_time is None:
+            self._starts_now = True
 
     _define = __init__
     _start = "start_time"
@@ -135,7 +143,7 @@ class CronTrigger(PlannedTrigger):
         return [self.timezone]
 
     def _build(self, core: _backend.Core) -> Plan:
-        parsed = _parse(tuple(getattr(self, name) for name in FIELDS), self.either_day)
+        parsed = parse_fields(_texts_of(self), self.either_day)
         gap = (
             ("skip" if parsed.wildcard else "shift_to_gap_end") if self.gap == "auto" else self.gap
         )
@@ -177,10 +185,13 @@ def _choose(
     return choice
 
 
+_texts_of = attrgetter(*FIELDS)
+
+
 def _parse(values: tuple[object, ...], either_day: object) -> ParsedCron:
-    for name, value in zip(FIELDS, values, strict=True):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
-            raise TriggerTypeError(f"{name} must be text or an integer, got: {quote(value)}")
-    if not isinstance(either_day, bool):
-        raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
-    return parse_fields(values, either_day)
+    try:
+        return parse_fields(values, either_day)
+    except TypeError as error:
+        if not isinstance(error, TriggerTypeError):
+            check_types(values, either_day)  # one of them has no hash
+        raise

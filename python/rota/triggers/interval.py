@@ -67,7 +67,8 @@ class IntervalTrigger(PlannedTrigger):
         end = None if end_time is None else as_moment("end_time", end_time, zone)
         check_order("time", start, end)
         self.__attrs_init__(**parts, start_time=start, end_time=end)
-        self._starts_now = start_time is None
+        if start_time is None:
+            self._starts_now = True
 
     _define = __init__
     _start = "start_time"
