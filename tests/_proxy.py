@@ -67,6 +67,15 @@ class Proxy:
         """Pass everything on again, first what was held back: TCP sends again what was lost."""
         self._flowing.set()
 
+    def forget(self) -> None:
+        """Pass nothing on for the connections that there are, ever again, and close none; new ones are served.
+
+        So does a firewall that has been started anew.
+        """
+        with self._lock:
+            for link in self._links:
+                link.mute()
+
     def reset(self) -> None:
         """Cut all connections (RST at both ends); new ones are served."""
         with self._lock:
@@ -98,8 +107,8 @@ class Proxy:
             link.start()
 
     def flows(self) -> bool:
-        """Wait a moment for data to be passed on; tell whether it is."""
-        return self._flowing.wait(0.02)
+        """Tell whether data is passed on."""
+        return self._flowing.is_set()
 
     def is_fatal(self, data: bytes) -> bool:
         """Tell whether this is the request whose answer is to be lost; only once."""
@@ -117,7 +126,8 @@ class _Link:
         self._proxy = proxy
         self._client = client
         self._server = server
-        self._doomed = self._aborted = False
+        self._doomed = self._muted = False
+        self._aborted = Event()
         self._threads = [
             Thread(target=self._pump, args=(client, server), daemon=True),
             Thread(target=self._pump, args=(server, client), daemon=True),
@@ -131,17 +141,21 @@ class _Link:
         for thread in self._threads:
             thread.join()
 
+    def mute(self) -> None:
+        """Pass nothing on any more."""
+        self._muted = True
+
     def abort(self) -> None:
         """Close both ends with RST."""
-        self._aborted = True
+        self._aborted.set()
         _abort(self._client)
         _abort(self._server)
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(CHUNK):
-                while not self._proxy.flows():
-                    if self._aborted:
+                while self._muted or not self._proxy.flows():
+                    if self._aborted.wait(0.02):
                         return
                 if source is self._client and self._proxy.is_fatal(data):
                     self._doomed = True

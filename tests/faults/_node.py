@@ -17,6 +17,7 @@ from rota._environment import SystemClock
 from rota.datastores.sql._dialect import Dialect
 from rota.datastores.sql.firing import Firing
 from rota.datastores.sql.news import News
+from rota.datastores.sql.outages import RetrySettings
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.executors.async_ import AsyncJobExecutor
 from rota.executors.subprocess import ProcessPoolJobExecutor
@@ -39,6 +40,7 @@ class NodeOptions:
     :param log: the file to which it logs
     :param fail_point: where it kills or stops itself, see `FAIL_POINTS`
     :param skew_seconds: by how much its clock is fast
+    :param attempt_seconds: after how many it takes a connection for dead
     :param idle_seconds: for how long the server lets it leave a transaction open
     """
 
@@ -54,6 +56,7 @@ class NodeOptions:
     fail_point: str = ""
     skew_seconds: float = 0.0
     idle_seconds: int = 30
+    attempt_seconds: float = 60.0
 
 
 class SkewedClock(SystemClock):
@@ -78,7 +81,11 @@ def run(options: NodeOptions) -> None:
 
 
 async def _serve(options: NodeOptions) -> None:
-    store = SQLAlchemyDataStore(options.url, table_prefix=options.table_prefix)
+    store = SQLAlchemyDataStore(
+        options.url,
+        table_prefix=options.table_prefix,
+        retry_settings=RetrySettings(attempt_timeout=options.attempt_seconds),
+    )
     scheduler = AsyncScheduler(
         store,
         identity=options.identity,

@@ -72,3 +72,12 @@ def linger_in_process(seconds: float) -> int:
     pause(seconds)
     _journal.write("ended")
     return os.getpid()
+
+
+async def linger_and_leave(seconds: float) -> None:
+    """Take some time on the event loop, and tell when that is over, in whatever way."""
+    note("began")
+    try:
+        await SystemClock().sleep(seconds)
+    finally:
+        note("left")

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Cluster
 
 LEASE_SECONDS = 1.0
-kinds = pytest.mark.parametrize(
-    "func",
-    [_tasks.linger, _tasks.linger_in_thread],
-    ids=["on-the-loop", "in-a-thread"],
-)
+
+
+def on(*pairs: str) -> pytest.MarkDecorator:
+    """Run a test on some stores, each with jobs of some kind: "sqlite-loop"."""
+    kinds = {"loop": _tasks.linger, "thread": _tasks.linger_in_thread}
+    values = [(pair.split("-")[0], kinds[pair.split("-")[1]]) for pair in pairs]
+    return pytest.mark.parametrize(("url", "func"), values, ids=pairs, indirect=["url"])
 
 
 def freeze(cluster: Cluster, node: Node) -> None:
@@ -45,8 +47,7 @@ def check_that_the_frozen_node_told_nothing(cluster: Cluster, node: Node, job: U
     assert f"the lease on job {job} of task 'linger' was lost; nothing is recorded" in node.log
 
 
-@stores()
-@kinds
+@on("sqlite-thread", "postgresql-loop", "postgresql-thread", "mariadb-loop")
 def test_worker_that_was_frozen_does_not_disturb_the_one_that_took_over(
     cluster: Cluster, func: Callable[..., object]
 ) -> None:
@@ -73,8 +74,7 @@ def test_worker_that_was_frozen_does_not_disturb_the_one_that_took_over(
     assert cluster.journal.count("began") == 2
 
 
-@stores()
-@kinds
+@on("sqlite-loop", "postgresql-thread", "mariadb-thread")
 def test_job_of_a_frozen_worker_stays_abandoned_when_it_ends_after_all(
     cluster: Cluster, func: Callable[..., object]
 ) -> None:
@@ -130,7 +130,7 @@ def test_scheduler_that_was_frozen_fires_nothing_twice(cluster: Cluster, point: 
     assert ran == {(f"s{n}", first + 1_000_000 * k): 1 for n in range(20) for k in range(5)}
 
 
-@stores()
+@stores("sqlite", "postgresql")
 def test_job_that_blocks_the_event_loop_for_five_leases_keeps_its_own(cluster: Cluster) -> None:
     observer = cluster.observer
     observer.configure_task("block", func=_tasks.block, abandoned=AbandonedPolicy.run_again)

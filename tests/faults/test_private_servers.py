@@ -136,6 +136,16 @@ def test_proxy_cuts_connections_and_serves_new_ones(
         assert exchange(another, b"three") == b"three"
 
 
+def test_proxy_forgets_the_connections_that_there_are(proxy: Proxy, client: socket.socket) -> None:
+    assert exchange(client, b"one") == b"one"
+    proxy.forget()
+    client.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        exchange(client, b"two")
+    with socket.create_connection((HOST, proxy.port), timeout=10) as another:
+        assert exchange(another, b"three") == b"three"
+
+
 def test_proxy_loses_the_answer_to_one_request(proxy: Proxy, client: socket.socket) -> None:
     proxy.lose_answer_to(b"COMMIT")
     assert exchange(client, b"BEGIN") == b"BEGIN"

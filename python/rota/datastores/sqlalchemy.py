@@ -228,11 +228,12 @@ class SQLAlchemyDataStore(DataStore):
             return
         encoded = self._parts.schedules.encode(schedules)
         work = partial(self._parts.schedules.add, schedules=encoded, policy=conflict_policy)
-        await self._news.tell(self._news.of_added(await self._write(work)))
+        added = await self._write(work, patiently=True)
+        await self._news.tell(self._news.of_added(added))
 
     async def get_schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """Return the schedules with these ids that exist (`None`: all), ordered by id."""
-        read = await self._read(partial(self._parts.schedules.get, ids=ids))
+        read = await self._read(partial(self._parts.schedules.get, ids=ids), patiently=True)
         await self._news.unreadable(read)
         return read.schedules
 
@@ -247,7 +248,9 @@ class SQLAlchemyDataStore(DataStore):
 
     async def remove_schedules(self, ids: Collection[str]) -> None:
         """Remove the schedules with these ids that exist. Their jobs stay."""
-        removed = await self._write(partial(self._parts.schedules.remove, ids=set(ids)))
+        removed = await self._write(
+            partial(self._parts.schedules.remove, ids=set(ids)), patiently=True
+        )
         await self._news.schedules_removed(removed)
 
     async def acquire_schedules(
@@ -283,12 +286,12 @@ class SQLAlchemyDataStore(DataStore):
         """Add jobs, all or none. See `DataStore.add_jobs`."""
         if not jobs:
             return
-        added = await self._write(partial(self._parts.jobs.add, jobs=jobs))
+        added = await self._write(partial(self._parts.jobs.add, jobs=jobs), patiently=True)
         await self._news.tell(self._news.of_jobs(jobs, added))
 
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
         """Return the unfinished jobs with these ids that exist (`None`: all). See `DataStore.get_jobs`."""
-        read = await self._read(partial(self._parts.jobs.get, ids=ids))
+        read = await self._read(partial(self._parts.jobs.get, ids=ids), patiently=True)
         await self._news.unreadable_jobs(read)
         return read.jobs
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import create_task_group
 
 from rota._environment import SystemClock
 from rota.schedulers._alarm import Alarm
@@ -23,6 +25,7 @@ __all__ = ["LeaseKeeper"]
 
 RENEWALS_PER_LEASE = 3
 IDLE_SECONDS = 86_400.0
+RESERVE = 0.1  #: the part of a lease that is left to jobs for ending, when they are given up because it runs out
 
 
 class LeaseKeeper:
@@ -50,13 +53,15 @@ class LeaseKeeper:
         self._give_up = give_up
         self._outage = node.outage("renewing leases")
         self._lease_seconds = node.lease_duration.total_seconds()
-        self._alarm: Alarm | None = None
+        self._begun: Alarm | None = None
+        self._begun_too: Alarm | None = None
 
     async def run(self) -> None:
         """Keep the leases until cancelled."""
         handle = self._node.data_store.lease_handle()
         if handle is None or not isinstance(self._node.clock, SystemClock):
-            self._alarm = Alarm(self._node.clock)
+            self._begun = Alarm(self._node.clock)
+            self._begun_too = Alarm(self._node.clock)
             await self.keep(self._node.data_store, self._give_up)
         else:
             await LeaseThread(self, handle, self._node, self._give_up).run()
@@ -65,35 +70,57 @@ class LeaseKeeper:
         self, store: DataStore, give_up: Callable[[Collection[UUID], Verdict], object]
     ) -> None:
         """Renew through `store` again and again, until cancelled."""
+        async with create_task_group() as group:
+            group.start_soon(self._renew_again_and_again, store, give_up)
+            # Not by the same task: if the connection is dead, even giving up an attempt can take long.
+            await self._give_up_in_time(give_up)
+
+    async def _renew_again_and_again(
+        self, store: DataStore, give_up: Callable[[Collection[UUID], Verdict], object]
+    ) -> None:
         interval = self._lease_seconds / RENEWALS_PER_LEASE
         pause = interval
         while True:
-            await self._sleep(pause)
+            await self._sleep(pause, self._begun)
             pause = interval
             try:
-                with anyio.fail_after(interval):
+                with anyio.move_on_after(interval) as scope:
                     lost, cancelled = await self.renew(store)
+                if scope.cancelled_caught:
+                    raise TimeoutError(f"no answer within {interval:.1f} seconds")
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
                 pause = min(interval, self._outage.noted(exc))
-                lost, cancelled = set(), set()
-            else:
-                self._outage.over()
-            lost |= self._expired()
+                continue
+            self._outage.over()
             if lost:
                 give_up(lost, Verdict.lost)
             if cancelled:
                 give_up(cancelled, Verdict.cancelled)
 
+    async def _give_up_in_time(
+        self, give_up: Callable[[Collection[UUID], Verdict], object]
+    ) -> None:
+        reserve = self._lease_seconds * RESERVE
+        while True:
+            now = self._node.clock.monotonic()
+            ends = {id_: claim.deadline - reserve for id_, claim in dict(self._claims).items()}
+            expired = {id_ for id_, end in ends.items() if end <= now}
+            if expired:
+                give_up(expired, Verdict.lost)
+            first = min((end for end in ends.values() if end > now), default=inf)
+            # Claims that are made meanwhile do not end before.
+            longest = self._lease_seconds - reserve
+            await self._sleep(min(first - now, longest), self._begun_too)
+
     def begin(self) -> None:
         """Note that there are claims again, after there had been none."""
-        if self._alarm is not None:
-            self._alarm.ring()
+        for alarm in (self._begun, self._begun_too):
+            if alarm is not None:
+                alarm.ring()
 
-    async def _sleep(self, seconds: float) -> None:
-        if (
-            self._alarm is not None and not self._claims
-        ):  # waking up in vain is dear in virtual time
-            await self._alarm.sleep(IDLE_SECONDS)
+    async def _sleep(self, seconds: float, begun: Alarm | None) -> None:
+        if begun is not None and not self._claims:  # waking up in vain is dear in virtual time
+            await begun.sleep(IDLE_SECONDS)
         await self._node.clock.sleep(seconds)
 
     async def renew(self, store: DataStore) -> tuple[set[UUID], set[UUID]]:
@@ -108,7 +135,3 @@ class LeaseKeeper:
             if job_id not in answer.job_ids:
                 claim.deadline = max(claim.deadline, asked + self._lease_seconds)
         return set(answer.job_ids), await store.cancelled_jobs(self._node.id)
-
-    def _expired(self) -> set[UUID]:
-        now = self._node.clock.monotonic()
-        return {job_id for job_id, claim in dict(self._claims).items() if claim.deadline <= now}

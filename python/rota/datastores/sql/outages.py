@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from logging import Logger
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import define, field, frozen
+from sqlalchemy.exc import DBAPIError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 from tenacity.stop import stop_base  # noqa: TC002 - attrs resolves it
 from tenacity.wait import wait_base, wait_random_exponential
 
 from rota.datastores.sql._dialect import Failure
+from rota.model._validation import as_timedelta
 
 if TYPE_CHECKING:
     from rota.abc import Clock
@@ -28,10 +31,13 @@ class RetrySettings:
     :param stop: when the error is raised after all; by default after a minute
     :param wait: the pause between two attempts; by default random, up to 0.1 seconds after the first and up to twice
         as many after each other, but never more than 5
+    :param attempt_timeout: how long an attempt may take before its connection is taken for dead, because nothing may
+        ever tell. What can be asked for any number of jobs or schedules (adding, getting, removing) may take any time
     """
 
     stop: stop_base = field(factory=lambda: stop_after_delay(60))
     wait: wait_base = field(factory=lambda: wait_random_exponential(multiplier=0.1, max=5))
+    attempt_timeout: timedelta = field(default=timedelta(seconds=60), converter=as_timedelta)
 
 
 @define(eq=False)
@@ -66,7 +72,17 @@ class Outages:
         error = state.outcome.exception()
         assert error is not None, "only failures are tried again"
         if self.kind_of(error) is Failure.conflict:
-            self.logger.debug("transactions got in each other's way; trying again: %s", error)
+            self.logger.debug(
+                "transactions got in each other's way; trying again: %s", _text(error)
+            )
         elif self._since is None:
             self._since = self.clock.monotonic()
-            self.logger.warning("the database failed; trying again until it works: %s", error)
+            self.logger.warning(
+                "the database failed; trying again until it works: %s", _text(error)
+            )
+
+
+def _text(error: BaseException) -> str:
+    """Return what the driver said, without the statement and what was in it."""
+    cause = (error.orig if isinstance(error, DBAPIError) else None) or error
+    return f"{type(cause).__name__}: {cause}" if str(cause) else repr(cause)

@@ -62,7 +62,8 @@ async def prepare(transactions: Transactions, *, upgrade: bool) -> None:
     base = transactions.base
     if not await transactions.read(partial(is_current, tables=base.tables)):
         await transactions.write(
-            partial(ensure, dialect=base.dialect, tables=base.tables, upgrade=upgrade)
+            partial(ensure, dialect=base.dialect, tables=base.tables, upgrade=upgrade),
+            patiently=True,
         )
 
 

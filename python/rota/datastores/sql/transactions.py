@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
-from anyio import CancelScope
+from anyio import CancelScope, move_on_after
 from attrs import define, frozen
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class _Attempts(Generic[T]):
         evidence = dialect.leave_evidence(connection, self.base.tables)
         try:
             connection.commit()
-        except Exception:
+        except BaseException:  # also if it took too long
             self.doubt = _Doubt(result, evidence)
             raise
         return result
@@ -82,26 +83,35 @@ class Transactions:
         self._writing = lock
         self._reading = lock if base.dialect.is_private(engine.url) else nullcontext()
 
-    async def write(self, work: Work[T], matters: Callable[[T], object] = _always) -> T:
+    async def write(
+        self, work: Work[T], matters: Callable[[T], object] = _always, *, patiently: bool = False
+    ) -> T:
         """Run a transaction and commit it, trying again after failures that may pass.
 
         :param matters: whether by the result something was done that must not be done twice
+        :param patiently: whether it may take any time
         """
         attempts = _Attempts(self.base, work, matters)
         return await self._outages.survive(
-            partial(self._once, self._engine, attempts.run, self._writing)
+            partial(self._once, self._engine, attempts.run, self._writing, patiently=patiently)
         )
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, patiently: bool = False) -> T:
         """Run a query, trying again after failures that may pass."""
-        return await self._outages.survive(partial(self._once, self._readers, work, self._reading))
+        return await self._outages.survive(
+            partial(self._once, self._readers, work, self._reading, patiently=patiently)
+        )
 
-    async def _once(self, engine: AsyncEngine, work: Work[T], turn: Any) -> T:
+    async def _once(
+        self, engine: AsyncEngine, work: Work[T], turn: Any, *, patiently: bool = False
+    ) -> T:
+        is_remote = self.base.dialect.is_remote
+        seconds = inf if patiently else self._outages.settings.attempt_timeout.total_seconds()
         # A local database answers soon, and a connection in memory that is cancelled is a database that is lost.
-        with (
-            self.base.clock.busy(),
-            CancelScope(shield=not self.base.dialect.is_remote),
-        ):
-            async with turn, engine.connect() as connection:
-                return await connection.run_sync(work)
+        with self.base.clock.busy(), CancelScope(shield=not is_remote):
+            with move_on_after(seconds if is_remote else None) as scope:
+                async with turn, engine.connect() as connection:
+                    return await connection.run_sync(work)
+            assert scope.cancelled_caught, "nothing else ends it without a result"
+            raise TimeoutError(f"no answer within {seconds:g} seconds")
         raise AssertionError("the scope is not cancelled")
