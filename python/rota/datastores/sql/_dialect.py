@@ -22,7 +22,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError as PoolTimeo
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -145,6 +146,31 @@ class Dialect(ABC):
 
         Rows that are locked already are left out. It must not read all ready jobs.
         """
+
+    # steps that a database may be able to take at once; `None` has them taken one by one
+
+    def claim_jobs(
+        self, connection: Connection, tables: Tables, owner: str, lease: int, limit: int
+    ) -> tuple[int, list[AnyRow]] | None:
+        """Claim the first jobs that may start, of all tasks; return the time and the claimed rows."""
+        return None
+
+    def take_jobs(
+        self,
+        connection: Connection,
+        tables: Tables,
+        columns: Sequence[str],
+        owner: str,
+        tokens: Mapping[UUID, int],
+    ) -> list[AnyRow] | None:
+        """Remove jobs on which an owner has current claims; return of each the columns, and the time as `now`."""
+        return None
+
+    def claim_due(
+        self, connection: Connection, tables: Tables, owner: str, lease: int, limit: int
+    ) -> list[AnyRow] | None:
+        """Claim the schedules that are longest overdue; return the claimed rows, each with the time as `now`."""
+        return None
 
     def is_private(self, url: URL) -> bool:
         """Tell whether the database is in the memory of this process, behind one connection."""

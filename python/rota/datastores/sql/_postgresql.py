@@ -24,11 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from rota.datastores.sql import _postgresql_steps as _steps
 from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose_scan
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from sqlalchemy import (
         URL,
@@ -59,6 +61,7 @@ OUTAGES = (
     "25P03",  # idle in a transaction for too long
     "55P03",  # a lock was not to be had in time
 )
+_NUMBER = "rota_transaction"  #: where a connection keeps the number of its transaction
 
 
 class PostgreSQL(Dialect):
@@ -91,8 +94,15 @@ class PostgreSQL(Dialect):
 
     # evidence of commits
 
+    def begin(self, connection: Connection) -> None:
+        """Forget the number of the last transaction."""
+        connection.info.pop(_NUMBER, None)
+
     def leave_evidence(self, connection: Connection, tables: Tables) -> str | None:
-        """Return the number of the transaction, if it has written anything."""
+        """Return the number of the transaction, if it has written anything; a step may have noted it."""
+        noted: str | None = connection.info.pop(_NUMBER, None)
+        if noted is not None:
+            return noted
         statement = text("SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)")
         number: str | None = connection.execute(statement).scalar_one()
         return number
@@ -170,12 +180,58 @@ class PostgreSQL(Dialect):
         binds = {"p_tasks": list(task_ids), "p_counts": list(numbers), "p_limit": limit}
         return list(connection.execute(statement, binds))
 
+    # steps that are one statement
+
+    def claim_jobs(
+        self, connection: Connection, tables: Tables, owner: str, lease: int, limit: int
+    ) -> tuple[int, list[AnyRow]] | None:
+        """Lock the slots of tasks that have a limit, then claim, unless jobs have become due that are delayed."""
+        locked = connection.execute(_steps.lock_slots(tables, self.now), {"p_limit": limit}).one()
+        if locked.delayed is not None and locked.delayed <= locked.now:
+            return None
+        binds = {
+            "p_task_ids": locked.task_ids or [],
+            "p_limit": limit,
+            "p_owner": owner,
+            "p_until": locked.now + lease,
+        }
+        rows = connection.execute(_steps.claim_jobs(tables), binds).all()
+        return locked.now, _noted(connection, rows)
+
+    def take_jobs(
+        self,
+        connection: Connection,
+        tables: Tables,
+        columns: Sequence[str],
+        owner: str,
+        tokens: Mapping[UUID, int],
+    ) -> list[AnyRow] | None:
+        """Remove them, comparing with two arrays."""
+        statement = _steps.take_jobs(tables, tuple(columns), self.now)
+        binds = {"p_ids": list(tokens), "p_tokens": list(tokens.values()), "p_owner": owner}
+        return _noted(connection, connection.execute(statement, binds).all())
+
+    def claim_due(
+        self, connection: Connection, tables: Tables, owner: str, lease: int, limit: int
+    ) -> list[AnyRow] | None:
+        """Claim and return them."""
+        binds = {"p_limit": limit, "p_owner": owner, "p_lease": lease}
+        statement = _steps.claim_due(tables, self.now)
+        return _noted(connection, connection.execute(statement, binds).all())
+
     def kind_of_driver_error(self, error: BaseException | None) -> Failure:
         """Go by the SQLSTATE."""
         code = getattr(error, "sqlstate", None) or ""
         if code.startswith(CONFLICTS):
             return Failure.conflict
         return Failure.outage if code.startswith(OUTAGES) else Failure.final
+
+
+def _noted(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """Note the number of the transaction, which rows of `_postgresql_steps` have at their end."""
+    if rows:
+        connection.info[_NUMBER] = rows[0][-1]
+    return list(rows)
 
 
 class _Columns(NamedTuple):

@@ -173,6 +173,13 @@ class Claims:
     ) -> ClaimedJobs:
         """Claim jobs in the order of their rank; end those that cannot be read."""
         accepted = self._accepted(connection, accept)
+        if accepted is None:
+            base = self._base
+            claimed = base.dialect.claim_jobs(
+                connection, base.tables, scheduler_id, micros_of(lease), limit
+            )
+            if claimed is not None:
+                return self._read_claimed(connection, *claimed)
         situation = self._look(connection)
         if situation.delayed is not None and situation.delayed <= situation.now:
             self._promote_due(connection, situation.now)
@@ -187,6 +194,13 @@ class Claims:
         owner = {"p_owner": scheduler_id, "p_until": until}
         for batch in in_batches([job.id for job in read.jobs]):
             connection.execute(self._claim, {"p_ids": batch, **owner})
+        return ClaimedJobs(read.jobs, unreadable, at)
+
+    def _read_claimed(self, connection: Connection, at: int, rows: list[AnyRow]) -> ClaimedJobs:
+        rows.sort(key=itemgetter(self._rank))
+        read = ReadJobs()
+        self._jobs.read(rows, read)
+        unreadable = self._endings.end_unreadable(connection, read.unreadable, at)
         return ClaimedJobs(read.jobs, unreadable, at)
 
     def _accepted(self, connection: Connection, accept: JobFilter | None) -> Collection[str] | None:

@@ -137,10 +137,11 @@ class Endings:
     ) -> Ended:
         """Record results and end claims, as far as they are current."""
         ended = Ended()
-        rows = self._locked(connection, [release.job.id for release in releases])
+        left = self._take(connection, scheduler_id, releases, ended)
+        rows = self._locked(connection, [release.job.id for release in left])
         finals: list[tuple[AnyRow, JobResult]] = []
         again: list[tuple[AnyRow, int, timedelta | None]] = []
-        for release in releases:
+        for release in left:
             job, result = release.job, release.result
             row = rows.pop(job.id, None)
             if row is None or (row.token, row.acquired_by) != (job.token, scheduler_id):
@@ -159,6 +160,40 @@ class Endings:
         self._finish(connection, finals)
         self._requeue(connection, again)
         return ended
+
+    def _take(
+        self,
+        connection: Connection,
+        scheduler_id: str,
+        releases: Sequence[JobRelease],
+        ended: Ended,
+    ) -> Sequence[JobRelease]:
+        """End the jobs that have ended for good, if the database can do that at once; return the others."""
+        base = self._base
+        done, left = [], []
+        for release in releases:
+            if release.result is None or release.run_again_after is not None:
+                left.append(release)
+            else:
+                done.append((release.job, release.result))
+        tokens = {job.id: job.token for job, _ in done}
+        if not tokens:
+            return releases
+        taken = base.dialect.take_jobs(connection, base.tables, _NEEDED, scheduler_id, tokens)
+        if taken is None:
+            return releases
+        rows = {row.id: row for row in taken}
+        finals = []
+        for job, result in done:
+            row = rows.pop(job.id, None)
+            if row is None:
+                ended.refused.add(job.id)
+                continue
+            ended.at = row.now
+            ended.endings.append(Ending(job, result, scheduler_id))
+            finals.append((row, result))
+        self._keep(connection, finals)
+        return left
 
     def cancel(self, connection: Connection, ids: Collection[UUID]) -> tuple[set[UUID], Ended]:
         """End waiting jobs, mark running ones; return the ids of both, and what has ended."""
@@ -240,9 +275,13 @@ class Endings:
 
     def _finish(self, connection: Connection, finals: Sequence[tuple[AnyRow, JobResult]]) -> None:
         """Remove jobs, and keep those of their results that are to be kept."""
-        objects, dialect = self._base.objects, self._base.dialect
         for batch in in_batches(finals):
             connection.execute(self._delete, {"p_ids": [row.id for row, _ in batch]})
+        self._keep(connection, finals)
+
+    def _keep(self, connection: Connection, finals: Sequence[tuple[AnyRow, JobResult]]) -> None:
+        objects, dialect = self._base.objects, self._base.dialect
+        for batch in in_batches(finals):
             kept = [
                 result_row(objects, result, row.schedule_id, row.nominal)
                 for row, result in batch

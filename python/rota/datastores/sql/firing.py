@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
@@ -69,7 +70,7 @@ class Firing:
         among = base.dialect.among(c.id, "p_ids")
         free = or_(c.acquired_until.is_(None), c.acquired_until <= now)
         self._due = (
-            select(table, now)
+            select(table, now.label("now"))
             .where(c.due <= now, free)
             .order_by(c.due)
             .limit(bindparam("p_limit"))
@@ -112,18 +113,29 @@ class Firing:
         self, connection: Connection, scheduler_id: str, lease: timedelta, limit: int
     ) -> Read:
         """Claim schedules that are due, longest overdue first; set aside those that cannot be read."""
-        binds = {"p_limit": limit, **self._base.moment()}
+        base = self._base
+        duration_of_lease = micros_of(lease)
+        claimed = base.dialect.claim_due(
+            connection, base.tables, scheduler_id, duration_of_lease, limit
+        )
+        if claimed is not None:
+            return self._read(connection, sorted(claimed, key=attrgetter("due")), None)
+        binds = {"p_limit": limit, **base.moment()}
         rows = connection.execute(self._due, binds).all()
-        if not rows:
-            return Read(self._base.now(connection))
-        read = Read(rows[0][-1])
-        until = read.at + micros_of(lease)
-        claim = Claim(scheduler_id, instant(until))
-        self._schedules.read([row[:-1] for row in rows], read, claim)
-        self._schedules.set_aside(connection, read.unreadable)
+        until = rows[0].now + duration_of_lease if rows else 0
+        read = self._read(connection, rows, Claim(scheduler_id, instant(until)))
         owner = {"p_owner": scheduler_id, "p_until": until}
         for batch in in_batches([schedule.id for schedule in read.schedules]):
             connection.execute(self._claim, {"p_ids": batch, **owner})
+        return read
+
+    def _read(self, connection: Connection, rows: Sequence[AnyRow], claim: Claim | None) -> Read:
+        """Return schedules, claimed if there is a claim; set aside those that cannot be read."""
+        if not rows:
+            return Read(self._base.now(connection))
+        read = Read(rows[0].now)
+        self._schedules.read(rows, read, claim)
+        self._schedules.set_aside(connection, read.unreadable)
         return read
 
     def release(

@@ -86,7 +86,7 @@ class Schedules:
         self._set_aside = (
             update(table)
             .where(table.c.id == bindparam("p_id"))
-            .values(error=bindparam("p_error"), due=None)
+            .values(error=bindparam("p_error"), due=None, acquired_by=None, acquired_until=None)
         )
 
     # adding

@@ -96,7 +96,7 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Values:
 
 
 def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> Job:
-    """Return the job of a row in the order of the table's columns, claimed if there is a claim.
+    """Return the job of a row that begins with the table's columns, claimed if there is a claim.
 
     Raises whatever reading its arguments raises.
     """
@@ -122,6 +122,7 @@ def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> J
         token,
         acquired_by,
         _cancelled,
+        *_,
     ) = row
     id_ = as_uuid(id_)
     args, kwargs = objects.read_arguments(_place(id_), payload)

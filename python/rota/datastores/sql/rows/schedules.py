@@ -59,7 +59,7 @@ def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -
 
 
 def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> Schedule:
-    """Return the schedule of a row in the order of the table's columns, claimed if there is a claim.
+    """Return the schedule of a row that begins with the table's columns, claimed if there is a claim.
 
     Raises whatever reading its objects raises.
     """
@@ -88,6 +88,7 @@ def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None)
         token,
         acquired_by,
         acquired_until,
+        *_,
     ) = row
     args, kwargs = objects.read_arguments(_place(id_), payload)
     lease_end = instant(acquired_until)

@@ -1,0 +1,168 @@
+"""Steps that PostgreSQL takes in one statement each, where other databases need several.
+
+What a lock is to guard must be read by a later statement than the one that took the lock: a statement sees what had
+been committed when it began.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    any_,
+    bindparam,
+    delete,
+    func,
+    lateral,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Uuid
+
+from rota.datastores.sql._dialect import loose_scan
+from rota.datastores.sql.tables import JobState
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select, Update
+    from sqlalchemy.sql.dml import UpdateBase
+
+    from rota.datastores.sql.tables import Tables
+
+__all__ = ["TRANSACTION", "claim_due", "claim_jobs", "lock_slots", "take_jobs"]
+
+#: the number of a transaction that has written
+TRANSACTION: ColumnElement[str] = literal_column(
+    "CAST(pg_current_xact_id_if_assigned() AS TEXT)", Text
+)
+
+
+def _free(tables: Tables) -> ColumnElement[int]:
+    """Return how many more jobs of a task may start."""
+    jobs, tasks = tables.jobs, tables.tasks
+    running = (
+        select(func.count())
+        .where(jobs.c.state == JobState.running.sql, jobs.c.task_id == tasks.c.id)
+        .scalar_subquery()
+    )
+    return tasks.c.max_running_jobs - running
+
+
+@lru_cache
+def lock_slots(tables: Tables, now: ColumnElement[int]) -> Select[Any]:
+    """Lock the slots of limited tasks that have ready jobs and seem to have room; return their ids, and the time."""
+    jobs, tasks, slots = tables.jobs, tables.tasks, tables.slots
+    heads = loose_scan(tables).subquery("heads")
+    hopeful = (
+        select(heads.c.task_id)
+        .join(tasks, tasks.c.id == heads.c.task_id)
+        .where(_free(tables) > 0)
+        .order_by(heads.c.rank)
+        .limit(bindparam("p_limit"))
+    )
+    locked = (
+        select(slots.c.task_id)
+        .where(slots.c.task_id.in_(hopeful))
+        .with_for_update(skip_locked=True)
+        .cte("locked")
+    )
+    delayed = select(func.min(jobs.c.until)).where(jobs.c.state == JobState.delayed.sql)
+    return select(
+        now.label("now"),
+        delayed.scalar_subquery().label("delayed"),
+        select(func.array_agg(locked.c.task_id)).scalar_subquery().label("task_ids"),
+    )
+
+
+@lru_cache
+def claim_jobs(tables: Tables) -> Update:
+    """Claim the first jobs among those without a limit and those of tasks whose slots are locked."""
+    jobs, tasks = tables.jobs, tables.tasks
+    c, limit = jobs.c, bindparam("p_limit", type_=BigInteger())
+    task_ids = any_(bindparam("p_task_ids", type_=ARRAY(Text())))
+    room = (
+        select(tasks.c.id, func.least(_free(tables), limit).label("room"))
+        .where(tasks.c.id == task_ids)
+        .cte("room")
+    )
+    limited = lateral(
+        select(c.id, c.rank)
+        .where(c.state == JobState.limited.sql, c.task_id == room.c.id)
+        .order_by(c.rank)
+        .limit(func.greatest(room.c.room, 0))
+        .with_for_update(skip_locked=True)
+    )
+    unlimited = (
+        select(c.id, c.rank)
+        .where(c.state == JobState.open.sql)
+        .order_by(c.rank)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .subquery()
+    )
+    ready = union_all(
+        select(limited.c.id, limited.c.rank).select_from(room.join(limited, true())),
+        select(unlimited.c.id, unlimited.c.rank),
+    ).subquery()
+    picked = select(ready.c.id).order_by(ready.c.rank).limit(limit).cte("picked")
+    return (
+        update(jobs)
+        .where(c.id == picked.c.id)
+        .values(
+            state=JobState.running.sql,
+            until=bindparam("p_until"),
+            acquired_by=bindparam("p_owner"),
+            token=c.token + 1,
+        )
+        .returning(*c, TRANSACTION)
+    )
+
+
+@lru_cache
+def take_jobs(tables: Tables, names: tuple[str, ...], now: ColumnElement[int]) -> UpdateBase:
+    """Remove jobs whose claims are current; return the columns, and the time."""
+    c = tables.jobs.c
+    given = (
+        func.unnest(
+            bindparam("p_ids", type_=ARRAY(Uuid())),
+            bindparam("p_tokens", type_=ARRAY(BigInteger())),
+        )
+        .table_valued("id", "token", name="given")
+        .render_derived()
+    )
+    return (
+        delete(tables.jobs)
+        .where(c.id == given.c.id, c.token == given.c.token, c.acquired_by == bindparam("p_owner"))
+        .returning(*(c[name] for name in names), now.label("now"), TRANSACTION)
+    )
+
+
+@lru_cache
+def claim_due(tables: Tables, now: ColumnElement[int]) -> Update:
+    """Claim the schedules that are longest overdue; return them, and the time."""
+    table, c = tables.schedules, tables.schedules.c
+    due = (
+        select(c.id)
+        .where(c.due <= now, or_(c.acquired_until.is_(None), c.acquired_until <= now))
+        .order_by(c.due)
+        .limit(bindparam("p_limit"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    return (
+        update(table)
+        .where(c.id == due.c.id)
+        .values(
+            acquired_by=bindparam("p_owner"),
+            acquired_until=now + bindparam("p_lease", type_=BigInteger()),
+            token=c.token + 1,
+        )
+        .returning(*c, now.label("now"), TRANSACTION)
+    )
