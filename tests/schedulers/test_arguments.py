@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
-from rota import AsyncScheduler, Scheduler
+from rota import AsyncScheduler, MemoryDataStore, Scheduler
 
 
 def answer() -> int:
@@ -23,3 +24,19 @@ def test_modules_of_tasks_given_as_one_text_are_refused() -> None:
         TypeError, match=r"^task_modules must be a collection of names, got: 'app'$"
     ):
         AsyncScheduler(task_modules="app")
+
+
+class BrokenStore(MemoryDataStore):
+    async def start(self, *_: object) -> None:
+        raise LookupError("no database")
+
+
+def test_what_keeps_services_from_starting_is_raised_as_it_is() -> None:
+    async def start() -> None:
+        async with AsyncScheduler(BrokenStore()):
+            pass
+
+    with pytest.raises(LookupError, match=r"^no database$"), Scheduler(BrokenStore()):
+        pass
+    with pytest.raises(LookupError, match=r"^no database$"):
+        anyio.run(start)

@@ -85,6 +85,13 @@ class PortalThread:
 
     async def _serve(self) -> None:
         self._stop = anyio.Event()
-        async with BlockingPortal() as portal, self._context:
-            self._ready.set_result((portal, poster()))
-            await self._stop.wait()
+        failure: Exception | None = None
+        async with BlockingPortal() as portal:
+            try:
+                async with self._context:
+                    self._ready.set_result((portal, poster()))
+                    await self._stop.wait()
+            except Exception as exc:  # noqa: BLE001 - raised below, where no task group wraps it
+                failure = exc
+        if failure is not None:
+            raise failure

@@ -60,10 +60,17 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
     async def __aenter__(self) -> Self:
         if self._exit_stack is not None:
             raise RuntimeError("the scheduler is already initialized")
+        failure: Exception | None = None
         async with AsyncExitStack() as exit_stack:
-            await self._start_services(exit_stack)
-            self._group = await exit_stack.enter_async_context(create_task_group())
-            self._exit_stack = exit_stack.pop_all()
+            try:
+                await self._start_services(exit_stack)
+            except Exception as exc:  # noqa: BLE001 - raised below, where no task group wraps it
+                failure = exc
+            else:
+                self._group = await exit_stack.enter_async_context(create_task_group())
+                self._exit_stack = exit_stack.pop_all()
+        if failure is not None:
+            raise failure
         return self
 
     async def __aexit__(
