@@ -99,6 +99,11 @@ class DataStore(ABC):
         `clock` is for waiting, and is the store's clock only where the store has none of its own.
         """
 
+    @property
+    def problem(self) -> str | None:
+        """What keeps the store from being used at present, if anything. It contains no secrets."""
+        return None
+
     @abstractmethod
     async def now(self) -> datetime:
         """Return the time by the store's clock (UTC)."""

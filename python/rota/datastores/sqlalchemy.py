@@ -101,6 +101,7 @@ class SQLAlchemyDataStore(DataStore):
         self._objects = Objects(PickleSerializer() if serializer is None else serializer)
         self._retry_settings = RetrySettings() if retry_settings is None else retry_settings
         self._upgrade = upgrade
+        self._started: Transactions | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._engine.url!r})"
@@ -118,7 +119,7 @@ class SQLAlchemyDataStore(DataStore):
         """
         if self._owns_engine:
             exit_stack.push_async_callback(_close, self._engine)
-        transactions = self._transactions(logger, clock)
+        transactions = self._started = self._transactions(logger, clock)
         self._base = transactions.base
         await schema.prepare(transactions, upgrade=self._upgrade)
         self._write, self._read = transactions.write, transactions.read
@@ -126,6 +127,11 @@ class SQLAlchemyDataStore(DataStore):
         self._news = News(event_broker)
         self._announcements = Announcements(self._news, clock)
         exit_stack.callback(self._announcements.close)
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the database from being used at present, if anything."""
+        return None if self._started is None else self._started.problem
 
     def _transactions(self, logger: Logger, clock: Clock) -> Transactions:
         _require_asyncio()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -42,6 +43,9 @@ class Link(ABC):
     @abstractmethod
     async def send(self, messages: Sequence[bytes]) -> None:
         """Send messages, in order; return when the server has them."""
+
+    def abort(self) -> None:  # noqa: B027 - most can be cancelled without
+        """Have what waits for the server fail; called once the connection is known to be lost."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -84,6 +88,7 @@ class Line:
         self._random = system_random()
         self._up = False
         self._heard_at = 0.0
+        self._sending_since = inf
         self._arrival = anyio.Event()  # of something to send
         self._emptied = anyio.Event()
 
@@ -122,12 +127,13 @@ class Line:
         except Exception as exc:
             self._fail(exc)
             raise
+        self._sending_since = inf
         self._heard_at = connected_at = self._clock.monotonic()
         try:
             self._up = True
             self._exchange.connected(again=self.attempted.is_set())
             self.attempted.set()
-            await _until_one_fails(link.receive, partial(self._send, link), self._probe)
+            await self._until_one_fails(link)
         except Exception as exc:
             self._fail(exc)
             if self._clock.monotonic() - connected_at < LASTING_SECONDS:
@@ -150,8 +156,9 @@ class Line:
         while True:
             self._arrival = anyio.Event()
             if messages := self._outbox.peek(link.max_message):
-                with fail_after(ANSWER_SECONDS):
-                    await link.send(messages)
+                self._sending_since = self._clock.monotonic()
+                await link.send(messages)
+                self._sending_since = inf
                 self._outbox.sent(len(messages))
             else:
                 self._emptied.set()
@@ -162,28 +169,30 @@ class Line:
         while True:
             # Any message will do. With random pauses, one of many processes probes for all.
             await self._clock.sleep(self._max_idle_seconds * self._random.uniform(0.8, 1.2))
-            if self._clock.monotonic() - self._heard_at < self._max_idle_seconds / 2:
+            sending_seconds = self._clock.monotonic() - self._sending_since
+            heard_seconds = self._clock.monotonic() - self._heard_at
+            if heard_seconds < self._max_idle_seconds / 2 and sending_seconds < ANSWER_SECONDS:
                 continue
             asked = self._clock.monotonic()
             self._outbox.put_probe()
             self.nudge()
             await self._clock.sleep(ANSWER_SECONDS)
-            if self._heard_at < asked:
+            if self._heard_at < asked or self._sending_since <= asked:
                 raise ConnectionError("messages do not come through")
 
+    async def _until_one_fails(self, link: Link) -> None:
+        """Receive, send and probe until one of them raises, and raise that."""
+        failures: list[Exception] = []
 
-async def _until_one_fails(*functions: Callable[[], Awaitable[None]]) -> None:
-    """Run all at once until one raises, and raise that."""
-    failures: list[Exception] = []
+        async def run(function: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await function()
+            except Exception as exc:  # noqa: BLE001 - a driver may raise anything
+                failures.append(exc)
+                link.abort()
+                group.cancel_scope.cancel()
 
-    async def run(function: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await function()
-        except Exception as exc:  # noqa: BLE001 - a driver may raise anything
-            failures.append(exc)
-            group.cancel_scope.cancel()
-
-    async with create_task_group() as group:
-        for function in functions:
-            group.start_soon(run, function)
-    raise failures[0]
+        async with create_task_group() as group:
+            for function in (link.receive, partial(self._send, link), self._probe):
+                group.start_soon(run, function)
+        raise failures[0]

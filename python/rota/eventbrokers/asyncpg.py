@@ -109,6 +109,10 @@ class _Link(Link):
     async def send(self, messages: Sequence[bytes]) -> None:
         await self._connection.execute(_NOTIFY, self._channel, [text_of(x) for x in messages])
 
+    def abort(self) -> None:
+        # A query that is cancelled waits for the server to confirm that.
+        self._connection.terminate()
+
     async def close(self) -> None:
         try:
             await self._connection.close(timeout=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import nats
+from nats.errors import NoServersError
 
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
 from rota.eventbrokers._line import ANSWER_SECONDS, Link
@@ -86,13 +87,17 @@ class NATSEventBroker(RemoteEventBroker):
             closed.set()
 
         # It must not connect again by itself: messages would be lost without anybody knowing.
-        client = await nats.connect(
-            self._servers,
-            **{"connect_timeout": 5, **self._options},
-            allow_reconnect=False,
-            error_cb=note,
-            closed_cb=end,
-        )
+        settings = {
+            "connect_timeout": 3,
+            **self._options,
+            "allow_reconnect": False,
+            "max_reconnect_attempts": 1,  # less would have it try for ever
+            "reconnect_time_wait": 0,
+        }
+        try:
+            client = await nats.connect(self._servers, **settings, error_cb=note, closed_cb=end)
+        except NoServersError as exc:
+            raise ConnectionError(f"no server can be reached: {errors or exc}") from exc
         try:
             await client.subscribe(self._subject, cb=take)
             await client.flush(ANSWER_SECONDS)

@@ -48,6 +48,7 @@ from rota.model._exceptions import (
     SerializationError as SerializationError,
     TaskLookupError as TaskLookupError,
 )
+from rota.model._health import Health as Health
 from rota.model._job import Job as Job, JobRelease as JobRelease, JobResult as JobResult
 from rota.model._schedule import Schedule as Schedule, ScheduleResult as ScheduleResult
 from rota.model._task import RetryPolicy as RetryPolicy, Task as Task, TaskDefaults as TaskDefaults

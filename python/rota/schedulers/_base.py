@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from rota.model import JobExecutorLookupError, TaskAdded, TaskRemoved, TaskUpdated
+from rota.model import EventsMissed, JobExecutorLookupError, TaskAdded, TaskRemoved, TaskUpdated
 from rota.schedulers._results import ResultDesk
 from rota.schedulers._settings import Settings
 from rota.schedulers._tasks import TaskRegistry
@@ -46,11 +46,14 @@ class SchedulerBase(Settings):
             await executor.start(exit_stack, self.clock)
         exit_stack.callback(
             self.event_broker.subscribe(
-                self._task_changed, {TaskAdded, TaskUpdated, TaskRemoved}
+                self._task_changed, {TaskAdded, TaskUpdated, TaskRemoved, EventsMissed}
             ).unsubscribe
         )
 
     def _task_changed(self, event: Event) -> None:
+        if isinstance(event, EventsMissed):
+            self._tasks.forget_all()
+            return
         assert isinstance(event, TaskAdded | TaskUpdated | TaskRemoved), "subscribed to no others"
         self._tasks.forget(event.task_id)
 

@@ -60,6 +60,10 @@ class Engine:
                 await self._jobs.stop(self._patience_seconds)
             group.cancel_scope.cancel()
 
+    def problems(self) -> dict[str, str]:
+        """Return what is being done in vain at present, and why."""
+        return self._node.problems()
+
     def stop(self) -> None:
         """Begin to wind down."""
         self._stop.set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from rota.model import (
+    EventsMissed,
     JobAdded,
     JobLeaseLost,
     JobOutcome,
@@ -94,7 +95,7 @@ class JobLoop:
         self._look_at = 0.0  # by the monotonic clock
         self._patience_ends = 0.0
         # A task that was changed may have a higher limit.
-        self._wakeup = WakeUp(node.event_broker, (JobAdded, TaskUpdated), self.look)
+        self._wakeup = WakeUp(node.event_broker, (JobAdded, TaskUpdated, EventsMissed), self.look)
 
     async def run(self) -> None:
         """Have the data store asked when its time has come, until cancelled."""

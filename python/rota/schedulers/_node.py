@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from attrs import define
+from attrs import define, field
 
 from rota.schedulers._outage import Outage
 
@@ -42,7 +42,15 @@ class Node:
     lease_duration: timedelta
     polling_interval: timedelta
     accept: JobFilter | None = None
+    _outages: dict[str, Outage] = field(factory=dict, init=False)
 
     def outage(self, doing: str) -> Outage:
         """Return a record of failures of what `doing` names."""
-        return Outage(doing, self.logger, self.clock, self.random)
+        outage = Outage(doing, self.logger, self.clock, self.random)
+        self._outages[doing] = outage
+        return outage
+
+    def problems(self) -> dict[str, str]:
+        """Return what is being done in vain at present, and why."""
+        outages = list(self._outages.items())
+        return {doing: outage.problem for doing, outage in outages if outage.problem is not None}

@@ -28,9 +28,13 @@ class Outage:
         self._clock = clock
         self._random = random
         self._failures = 0
+        #: what the last failure was, while it lasts
+        self.problem: str | None = None
 
     def noted(self, exc: Exception) -> float:
         """Note one more failure; return how many seconds to wait before the next attempt."""
+        text = str(exc).partition("\n")[0]  # drivers and SQLAlchemy add statements in further lines
+        self.problem = f"{type(exc).__name__}: {text}"
         if not self._failures:
             self._logger.error("%s failed; trying again until it works", self._doing, exc_info=exc)
         pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 30), LONGEST_PAUSE_SECONDS)
@@ -48,3 +52,4 @@ class Outage:
                 "%s works again after %d failed attempts", self._doing, self._failures
             )
             self._failures = 0
+            self.problem = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rota.model import (
     DeserializationError,
+    EventsMissed,
     JobAbandoned,
     JobCancelled,
     JobDeadlineMissed,
@@ -67,7 +68,7 @@ class ResultDesk:
         alarm = Alarm(self._clock)
         self._waiting.setdefault(job_id, []).append(alarm)
         if self._subscription is None:
-            self._subscription = self._broker.subscribe(self._released, {JobReleased})
+            self._subscription = self._broker.subscribe(self._released, {JobReleased, EventsMissed})
         try:
             yield alarm
         finally:
@@ -80,6 +81,11 @@ class ResultDesk:
                 self._subscription = None
 
     def _released(self, event: Event) -> None:
+        if isinstance(event, EventsMissed):
+            for alarms in self._waiting.values():
+                for alarm in alarms:
+                    alarm.ring()
+            return
         assert isinstance(event, JobReleased), "subscribed to nothing else"
         for alarm in self._waiting.get(event.job_id, ()):
             alarm.ring()

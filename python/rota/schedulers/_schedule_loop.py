@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from anyio import lowlevel
 
-from rota.model import CoalescePolicy, ScheduleAdded, ScheduleUpdated
+from rota.model import CoalescePolicy, EventsMissed, ScheduleAdded, ScheduleUpdated
 from rota.schedulers._alarm import Alarm
 from rota.schedulers._firing import firing
 from rota.schedulers._wakeup import WakeUp
@@ -38,7 +38,9 @@ class ScheduleLoop:
         self._polling_seconds = node.polling_interval.total_seconds()
         self._outage = node.outage("processing schedules")
         self._alarm = Alarm(node.clock)
-        self._wakeup = WakeUp(node.event_broker, (ScheduleAdded, ScheduleUpdated), self._alarm.ring)
+        self._wakeup = WakeUp(
+            node.event_broker, (ScheduleAdded, ScheduleUpdated, EventsMissed), self._alarm.ring
+        )
         self._fruitless = 0
         self._closing = False
 

@@ -9,7 +9,7 @@ import anyio
 from anyio import TASK_STATUS_IGNORED, CancelScope, create_task_group
 from attrs import define, field
 
-from rota.model import RunState, SchedulerStarted, SchedulerStopped
+from rota.model import Health, RunState, SchedulerStarted, SchedulerStopped
 from rota.schedulers._context import current_async_scheduler, current_scheduler
 from rota.schedulers._engine import Engine
 from rota.schedulers._job_operations import JobOperations
@@ -93,6 +93,18 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
     def state(self) -> RunState:
         """Where the scheduler is in its life cycle."""
         return self._state
+
+    @property
+    def health(self) -> Health:
+        """What does not work at present; nobody is asked, so this takes no time."""
+        services = {
+            "data store": self.data_store.problem,
+            "event broker": self.event_broker.problem,
+        }
+        problems = {name: problem for name, problem in services.items() if problem is not None}
+        if self._engine is not None:
+            problems |= self._engine.problems()
+        return Health(state=self._state, problems=problems)
 
     async def start_in_background(self) -> None:
         """Start processing schedules and jobs, as the role says, and return; it goes on until the context is left.

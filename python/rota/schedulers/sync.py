@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from rota.abc import Clock, DataStore, EventBroker, JobExecutor, Subscription
-    from rota.model import Event, RunState, SchedulerRole, TaskDefaults
+    from rota.model import Event, Health, RunState, SchedulerRole, TaskDefaults
 
 __all__ = ["Scheduler"]
 
@@ -97,6 +97,7 @@ class Scheduler:
     logger: Logger = _same()
     clock: Clock = _same()
     state: RunState = _same()
+    health: Health = _same()
 
     @_constructed_like(AsyncScheduler)
     def __init__(self, scheduler: AsyncScheduler) -> None:

@@ -49,6 +49,7 @@ class Outages:
     clock: Clock
     kind_of: Callable[[BaseException], Failure]
     _since: float | None = None
+    problem: str | None = None  #: what the last failure was, while it lasts
 
     async def survive(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Return what `attempt` returns, calling it again after each failure that may pass."""
@@ -63,7 +64,7 @@ class Outages:
         result: T = await retrying(attempt)
         if self._since is not None:
             seconds = self.clock.monotonic() - self._since
-            self._since = None
+            self._since = self.problem = None
             self.logger.warning("the database works again, after %.1f seconds", seconds)
         return result
 
@@ -75,7 +76,9 @@ class Outages:
             self.logger.debug(
                 "transactions got in each other's way; trying again: %s", _text(error)
             )
-        elif self._since is None:
+            return
+        self.problem = _text(error)
+        if self._since is None:
             self._since = self.clock.monotonic()
             self.logger.warning(
                 "the database failed; trying again until it works: %s", _text(error)

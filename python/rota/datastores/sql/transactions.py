@@ -83,6 +83,11 @@ class Transactions:
         self._writing = lock
         self._reading = lock if base.dialect.is_private(engine.url) else nullcontext()
 
+    @property
+    def problem(self) -> str | None:
+        """What keeps the database from being used at present, if anything."""
+        return self._outages.problem
+
     async def write(
         self, work: Work[T], matters: Callable[[T], object] = _always, *, patiently: bool = False
     ) -> T:
