@@ -103,6 +103,17 @@ test-on: ## run the tests on one Python: make test-on PYTHON=python3.12
 	$(MAKE) .venv-$(VERSION)/.installed PYTHON="$(PYTHON)"
 	.venv-$(VERSION)/bin/$(PYTEST)
 
+# Drawn anew each time; a failure prints how to have it again.
+FUZZ := tests/parity tests/triggers/test_laws.py tests/triggers/test_cronsim.py tests/triggers/test_transitions.py
+COUNT_CASES = { print } / passing,/ { sub(/^ *- /, ""); cases += $$1 } END { print cases " cases have been run" }
+
+.PHONY: fuzz
+fuzz: export HYPOTHESIS_PROFILE = fuzz
+fuzz: SHELL := bash
+fuzz: .venv/.package ## compare the trigger cores with each other, with cronsim and with brute force for many minutes
+	set -o pipefail; .venv/bin/pytest -q $(FUZZ) --timeout=3600 --hypothesis-seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ') \
+		--hypothesis-show-statistics | awk '$(COUNT_CASES)'
+
 .PHONY: test-faults
 test-faults: .venv/.package ## kill and freeze schedulers and servers, fill disks, cut connections
 	.venv/bin/pytest tests/faults

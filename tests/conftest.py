@@ -17,7 +17,7 @@ settings.register_profile("ci", deadline=None, max_examples=60, print_blob=True)
 settings.register_profile(
     "fuzz",
     deadline=None,
-    max_examples=20_000,
+    max_examples=1_000,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -245,9 +245,16 @@ simple_specs = st.one_of(
 )
 
 
+THRESHOLDS = [0, 0, SECOND, 60 * SECOND, 3600 * SECOND, DAY]
+#: What to pass over in a plan that meets all the time, because its threshold is long, can only be walked.
+SHORT_THRESHOLDS = [0, 0, SECOND // 2]
+
+
 @st.composite
-def all_of_specs(draw: st.DrawFn, children: st.SearchStrategy[Spec]) -> Spec:
-    threshold = draw(st.sampled_from([0, 0, SECOND, 60 * SECOND, 3600 * SECOND, DAY]))
+def all_of_specs(
+    draw: st.DrawFn, children: st.SearchStrategy[Spec], thresholds: list[int] = THRESHOLDS
+) -> Spec:
+    threshold = draw(st.sampled_from(thresholds))
     return Spec("all_of", "", (draw(st.lists(children, min_size=1, max_size=3)), threshold, 100))
 
 
@@ -257,7 +264,7 @@ def any_of_specs(draw: st.DrawFn, children: st.SearchStrategy[Spec]) -> Spec:
 
 
 def _combine(children: st.SearchStrategy[Spec]) -> st.SearchStrategy[Spec]:
-    return st.one_of(any_of_specs(children), all_of_specs(children))
+    return st.one_of(any_of_specs(children), all_of_specs(children, SHORT_THRESHOLDS))
 
 
 #: Unions of simple plans are simple themselves.

@@ -96,9 +96,15 @@ class Zone:
         return span.start, span.end, span.offset
 
     def to_datetime(self, at: int) -> datetime:
-        """Return the wall time of `at`, which is within `first`-`last`: aware, with the right fold."""
+        """Return the wall time of `at`: aware, with the right fold. Raise ValueError outside of `first`-`last`."""
         span = self.span(at)
-        moment = self._base + timedelta(0, 0, at + span.offset)
+        try:
+            moment = self._base + timedelta(0, 0, at + span.offset)
+        except OverflowError:
+            raise ValueError(
+                "wall time must be of the years 1 to 9999,"
+                f" got: {at + span.offset} microseconds since 1970"
+            ) from None
         return moment.replace(fold=1) if at < span.fold_end else moment
 
     def first_pass(self, wall: int) -> int | None:
