@@ -240,6 +240,20 @@ class DataStore(ABC):
         A result is kept if its `expires_at` lies after its `finished_at`.
         """
 
+    async def exchange_jobs(
+        self,
+        scheduler_id: str,
+        releases: Sequence[JobRelease],
+        lease_duration: timedelta,
+        limit: int,
+        accept: JobFilter | None = None,
+    ) -> tuple[set[UUID], Acquired[Job] | None]:
+        """Do what `release_jobs` does and then, in the same transaction, what `acquire_jobs` does.
+
+        Returns what both return. A store without transactions claims nothing, and returns `None` for that.
+        """
+        return await self.release_jobs(scheduler_id, releases), None
+
     @abstractmethod
     async def cancel_jobs(self, ids: Collection[UUID]) -> set[UUID]:
         """Cancel jobs, from any node; return the ids of those that had not finished.

@@ -329,6 +329,28 @@ class SQLAlchemyDataStore(DataStore):
         await self._news.ended(ended.endings, ended.at)
         return ended.refused
 
+    async def exchange_jobs(
+        self,
+        scheduler_id: str,
+        releases: Sequence[JobRelease],
+        lease_duration: timedelta,
+        limit: int,
+        accept: JobFilter | None = None,
+    ) -> tuple[set[UUID], Acquired[Job]]:
+        """Record results and claim jobs in one transaction. See `DataStore.exchange_jobs`."""
+        work = partial(
+            self._parts.exchange,
+            scheduler_id=scheduler_id,
+            releases=releases,
+            lease=lease_duration,
+            limit=limit,
+            accept=accept,
+        )
+        ended, claimed = await self._write(work)
+        await self._news.ended(ended.endings, ended.at)
+        await self._news.claimed(claimed, scheduler_id)
+        return ended.refused, Acquired(claimed.jobs, instant(claimed.at))
+
     async def cancel_jobs(self, ids: Collection[UUID]) -> set[UUID]:
         """Cancel jobs, from any node. See `DataStore.cancel_jobs`."""
         cancelled, ended = await self._write(partial(self._parts.endings.cancel, ids=set(ids)))

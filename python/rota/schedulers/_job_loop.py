@@ -26,12 +26,13 @@ from rota.schedulers._wakeup import WakeUp
 from rota.schedulers._workers import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from anyio.abc import TaskGroup
 
+    from rota.abc import Acquired
     from rota.model import Job
     from rota.schedulers._leases import LeaseKeeper
     from rota.schedulers._node import Node
@@ -88,6 +89,7 @@ class JobLoop:
         self._hungry = True  # the data store may have jobs for us
         self._when_unknown = True  # when they will have some is not known yet
         self._exchanging = False
+        self._together = True  # results are recorded and jobs claimed in one go
         self._closing = False
         self._fruitless = 0
         self._alarm = Alarm(node.clock)
@@ -193,9 +195,13 @@ class JobLoop:
     async def _exchange(self) -> None:
         self._exchanging = True
         try:
-            await self._release()
-            if not self._closing:
-                await self._claim()
+            if self._finished and self._together and not self._closing:
+                await self._release_and_claim()
+            else:
+                await self._release()
+                self._together = True
+                if not self._closing:
+                    await self._claim()
             if self._when_unknown and not (self._closing or self._hungry or self._ready):
                 await self._find_out_when()
         except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
@@ -208,11 +214,34 @@ class JobLoop:
             if self._closing:
                 self._progress.ring()
 
+    async def _release_and_claim(self) -> None:
+        """Record what has ended and claim as many jobs as there is room for then, in one go.
+
+        If that fails it is done in two steps the next time, so that one cannot be in the way of the other.
+        """
+        await self._publish_losses()
+        releases, self._finished = self._finished, []
+        room = self._limit - len(self._claims) + len(releases)
+        self._together = False
+        asked = self._clock.monotonic()
+        try:
+            refused, acquired = await self._store.exchange_jobs(
+                self._node.id, releases, self._node.lease_duration, room, self._node.accept
+            )
+        except BaseException:
+            self._finished = releases + self._finished
+            raise
+        self._together = True
+        await self._let_go(releases, refused)
+        if acquired is None:
+            await self._claim()
+        else:
+            self._hungry = False
+            self._take(acquired, asked, room)
+
     async def _release(self) -> None:
         """Record what has ended."""
-        lost, self._lost = self._lost, []
-        for claim in lost:
-            await self._publish_loss(claim)
+        await self._publish_losses()
         if not self._finished:
             return
         releases, self._finished = self._finished, []
@@ -221,6 +250,9 @@ class JobLoop:
         except BaseException:
             self._finished = releases + self._finished
             raise
+        await self._let_go(releases, refused)
+
+    async def _let_go(self, releases: list[JobRelease], refused: Collection[UUID]) -> None:
         self._hungry = True  # there is room, and perhaps a task below its limit
         for release in releases:
             claim = self._claims.pop(release.job.id)
@@ -250,6 +282,10 @@ class JobLoop:
         acquired = await self._store.acquire_jobs(
             self._node.id, self._node.lease_duration, room, self._node.accept
         )
+        self._take(acquired, asked, room)
+
+    def _take(self, acquired: Acquired[Job], asked: float, room: int) -> None:
+        """Have claimed jobs run. The leases count from when they were asked for."""
         self._time.set(acquired.at, self._clock.monotonic())
         deadline = asked + self._lease_seconds
         if acquired.items and not self._claims:
@@ -318,6 +354,11 @@ class JobLoop:
                 job.attempt,
                 late,
             )
+
+    async def _publish_losses(self) -> None:
+        lost, self._lost = self._lost, []
+        for claim in lost:
+            await self._publish_loss(claim)
 
     async def _publish_loss(self, claim: Claim) -> None:
         job = claim.job

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScheduleLoop"]
 
-SCHEDULES_PER_PASS = 250
+SCHEDULES_PER_PASS = 500
 FIRE_TIMES_PER_PASS = 1_000  #: of one schedule under CoalescePolicy.all
 COUNTED_FOR_LOG = 1_000
 FRUITLESS_PAUSE_SECONDS = 0.01

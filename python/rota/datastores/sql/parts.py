@@ -15,9 +15,17 @@ from rota.datastores.sql.schedules import Schedules
 from rota.datastores.sql.tasks import Tasks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from sqlalchemy import Connection
     from typing_extensions import Self
 
+    from rota.abc import JobFilter
     from rota.datastores.sql.base import Base
+    from rota.datastores.sql.claims import ClaimedJobs
+    from rota.datastores.sql.endings import Ended
+    from rota.model import JobRelease
 
 __all__ = ["Parts"]
 
@@ -50,3 +58,16 @@ class Parts:
             leases=Leases(base),
             endings=endings,
         )
+
+    def exchange(
+        self,
+        connection: Connection,
+        scheduler_id: str,
+        releases: Sequence[JobRelease],
+        lease: timedelta,
+        limit: int,
+        accept: JobFilter | None,
+    ) -> tuple[Ended, ClaimedJobs]:
+        """Record results and end claims, then claim jobs."""
+        ended = self.endings.release(connection, scheduler_id, releases)
+        return ended, self.claims.claim(connection, scheduler_id, lease, limit, accept)

@@ -11,6 +11,7 @@ import pytest
 from rota.model import JobOutcome, JobRelease, JobResult
 from rota.testing._datastore._fixtures import (
     HOUR,
+    LEASE,
     SECOND,
     DataStoreFixtures,
     claim_jobs,
@@ -62,6 +63,19 @@ class EndingJobs(DataStoreFixtures):
         assert await store.release_jobs("A", [ended(job, now) for job in jobs]) == set()
         assert len(await claim_jobs(store)) == 500
         assert (await the_result(store, jobs[-1].id)).outcome is JobOutcome.success
+
+    async def test_results_may_make_room_for_the_next_claim(self, store: DataStore) -> None:
+        """A store that does both in one transaction sees the slots that are free by then; others leave the claim."""
+        await store.add_task(make_task(max_running_jobs=2))
+        await store.add_jobs([make_job(result_expiration_time=HOUR) for _ in range(5)])
+        first, second = await claim_jobs(store)
+        releases = [ended(job, await store.now()) for job in (first, second)]
+        refused, acquired = await store.exchange_jobs("A", releases, LEASE, 10)
+        jobs = await claim_jobs(store) if acquired is None else acquired.items
+        assert (refused, len(jobs)) == (set(), 2)
+        assert await store.get_job_result(second.id) is not None
+        refused, _ = await store.exchange_jobs("A", releases, LEASE, 0)
+        assert refused == {first.id, second.id}
 
     # results
 
