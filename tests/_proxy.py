@@ -68,9 +68,9 @@ class Proxy:
         self._flowing.set()
 
     def forget(self) -> None:
-        """Pass nothing on for the connections that there are, ever again, and close none; new ones are served.
+        """Pass nothing on for the connections that there are, ever again, without telling clients; new ones are served.
 
-        So does a firewall that has been started anew.
+        So does a firewall that has been started anew. The server is told, as its keep-alive messages would do.
         """
         with self._lock:
             for link in self._links:
@@ -142,8 +142,9 @@ class _Link:
             thread.join()
 
     def mute(self) -> None:
-        """Pass nothing on any more."""
+        """Pass nothing on any more, and cut the connection to the server."""
         self._muted = True
+        _abort(self._server)
 
     def abort(self) -> None:
         """Close both ends with RST."""
@@ -164,9 +165,11 @@ class _Link:
                     self.abort()
                     return
                 sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+            if not (self._muted or self._aborted.is_set()):
+                sink.shutdown(socket.SHUT_WR)
         except OSError:
-            self.abort()
+            if not self._muted:
+                self.abort()
 
 
 def _abort(end: socket.socket) -> None:

@@ -30,7 +30,7 @@ def result_of(cluster: Cluster, job: UUID) -> JobResult:
     return result
 
 
-@stores()
+@stores("sqlite", "mariadb")
 @pytest.mark.parametrize(
     ("max_attempts", "attempts", "outcome"),
     [(5, 3, JobOutcome.success), (2, 2, JobOutcome.error)],
@@ -116,7 +116,7 @@ def test_jobs_are_cancelled_from_another_node_waiting_or_running(cluster: Cluste
     assert cluster.journal.entries("ended") == []
 
 
-@stores("sqlite", "postgresql")
+@stores("postgresql")
 def test_process_that_is_killed_takes_its_own_job_with_it_alone(cluster: Cluster) -> None:
     observer = cluster.observer
     for task, func in (("die", _tasks.die), ("linger", _tasks.linger_in_process)):

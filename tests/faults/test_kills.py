@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Cluster
 
 TASKS = 25
-KILLS = 100 if LONG else 4
+KILLS = 100 if LONG else 3
 
 
 @stores()
+@pytest.mark.timeout(60 + 10 * KILLS)
 def test_worker_that_is_killed_again_and_again_costs_no_slot(cluster: Cluster) -> None:
     """Each new worker takes up 50 jobs of 50 tasks with a limit of one, and is killed with them."""
     observer = cluster.observer
@@ -103,7 +104,7 @@ def test_scheduler_that_is_killed_while_it_fires_leaves_both_or_neither(
     assert ran == {(f"s{n}", fire): 1 for n in range(20) for fire in expected}
 
 
-@stores()
+@stores("sqlite", "postgresql")
 @pytest.mark.parametrize("point", ["jobs-claimed", "results-recorded"])
 @pytest.mark.parametrize("policy", AbandonedPolicy, ids=lambda policy: policy.name)
 def test_worker_that_is_killed_around_a_job_keeps_to_what_the_task_says(

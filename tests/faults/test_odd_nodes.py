@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIVE_MINUTES = 300
 
 
-@stores()
+@stores("sqlite", "postgresql")
 def test_twins_of_one_identity_leave_each_others_jobs_alone(cluster: Cluster) -> None:
     observer = cluster.observer
     observer.configure_task("linger", func=_tasks.linger, abandoned=AbandonedPolicy.run_again)
@@ -40,8 +40,12 @@ def test_twins_of_one_identity_leave_each_others_jobs_alone(cluster: Cluster) ->
     assert [entry.pid for entry in cluster.journal.entries("began")] == [first.pid]
 
 
-@stores("postgresql", "mariadb")
-@pytest.mark.parametrize("skew", [FIVE_MINUTES, -FIVE_MINUTES], ids=["fast", "slow"])
+@pytest.mark.parametrize(
+    ("url", "skew"),
+    [("postgresql", FIVE_MINUTES), ("postgresql", -FIVE_MINUTES), ("mariadb", FIVE_MINUTES)],
+    ids=["postgresql-fast", "postgresql-slow", "mariadb-fast"],
+    indirect=["url"],
+)
 def test_node_whose_clock_is_wrong_neither_fires_early_nor_late_nor_takes_jobs(
     cluster: Cluster, skew: int
 ) -> None:

@@ -75,7 +75,13 @@ class PostgreSQL(Dialect):
 
     def engine_options(self, url: URL) -> dict[str, Any]:
         """Have the server not wait for ever for processes that have stopped."""
-        settings = {"idle_in_transaction_session_timeout": str(self.idle_seconds * 1000)}
+        settings = {
+            "idle_in_transaction_session_timeout": str(self.idle_seconds * 1000),
+            # A client that is lost within a message is not idle.
+            "tcp_keepalives_idle": str(self.idle_seconds),
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+        }
         if url.get_driver_name() == "asyncpg":
             arguments: dict[str, Any] = {"server_settings": settings}
         else:
