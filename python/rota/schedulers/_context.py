@@ -6,12 +6,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar, overload
 from uuid import UUID
 
-import attrs
+from rota.model import Job
+from rota.model._copies import copier
 
 if TYPE_CHECKING:
     from contextvars import Token
 
-    from rota.model import Job
     from rota.schedulers.async_ import AsyncScheduler
     from rota.schedulers.sync import Scheduler
 
@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_with_id = copier(Job, "id")
 
 #: the synchronous scheduler that runs the current job, if it is run by one
 current_scheduler: ContextVar[Scheduler | None] = ContextVar("current_scheduler", default=None)
@@ -78,7 +80,7 @@ class CurrentJob:
         job = job_variable.get(*default)
         if default and job is default[0]:
             return job
-        return attrs.evolve(job, id=_JobId(job))
+        return _with_id(job, _JobId(job))
 
     def set(self, job: Job, /) -> Token[Job]:
         """Set the current job, as a test of a task may want to."""

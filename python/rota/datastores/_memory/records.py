@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define
 
-from rota.datastores._memory.copies import copier
 from rota.datastores._memory.instants import instant
 from rota.model import Job, JobOutcome, JobResult
+from rota.model._copies import copier
 
 if TYPE_CHECKING:
     from datetime import datetime

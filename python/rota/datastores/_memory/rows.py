@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
-from rota.datastores._memory.copies import copier
 from rota.datastores._memory.instants import instant
 from rota.model import Schedule, SerializationError
+from rota.model._copies import copier
 
 if TYPE_CHECKING:
     from rota.abc import Trigger

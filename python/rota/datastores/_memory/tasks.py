@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from rota.datastores._memory.agenda import Agenda
-from rota.datastores._memory.copies import copier
 from rota.model import Task, TaskLookupError
+from rota.model._copies import copier
 
 if TYPE_CHECKING:
     from rota.abc import JobFilter
