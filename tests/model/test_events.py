@@ -54,7 +54,7 @@ def test_every_event_belongs_to_a_family() -> None:
         for name, cls in EVENTS.items()
         if name not in families and not issubclass(cls, DataStoreEvent | SchedulerEvent)
     ]
-    assert len(EVENTS) == 20
+    assert len(EVENTS) == 21
     assert strays == []
 
 

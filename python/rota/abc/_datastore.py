@@ -220,6 +220,20 @@ class DataStore(ABC):
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
         """Return the unfinished jobs with these ids that exist (`None`: all), ordered by creation time and id."""
 
+    async def unfinished_jobs(
+        self, schedule_ids: Collection[str]
+    ) -> Mapping[str, Mapping[UUID, bool]]:
+        """Return, by schedule, its jobs that have not ended, each with whether a worker holds it.
+
+        Schedules without any need not be there. It is asked only about schedules with an `OverlapPolicy`. What is here
+        reads all jobs; a store should find those of a schedule sooner.
+        """
+        found: dict[str, dict[UUID, bool]] = {}
+        for job in await self.get_jobs():
+            if job.schedule_id is not None and job.schedule_id in schedule_ids:
+                found.setdefault(job.schedule_id, {})[job.id] = job.acquired_by is not None
+        return found
+
     @abstractmethod
     async def acquire_jobs(
         self,

@@ -250,6 +250,13 @@ class MemoryDataStore(DataStore):
         with self._lock:
             return self._jobs.get(ids)
 
+    async def unfinished_jobs(
+        self, schedule_ids: Collection[str]
+    ) -> Mapping[str, Mapping[UUID, bool]]:
+        """Return, by schedule, its jobs that have not ended, each with whether a worker holds it."""
+        with self._lock:
+            return self._jobs.unfinished(schedule_ids)
+
     async def acquire_jobs(
         self,
         scheduler_id: str,

@@ -301,6 +301,12 @@ class SQLAlchemyDataStore(DataStore):
         await self._news.unreadable_jobs(read)
         return read.jobs
 
+    async def unfinished_jobs(
+        self, schedule_ids: Collection[str]
+    ) -> Mapping[str, Mapping[UUID, bool]]:
+        """Return the jobs of schedules that have not ended. See `DataStore.unfinished_jobs`."""
+        return await self._read(partial(self._parts.jobs.unfinished, schedule_ids=schedule_ids))
+
     async def acquire_jobs(
         self,
         scheduler_id: str,

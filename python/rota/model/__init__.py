@@ -5,6 +5,7 @@ from rota.model._enums import (
     CoalescePolicy as CoalescePolicy,
     ConflictPolicy as ConflictPolicy,
     JobOutcome as JobOutcome,
+    OverlapPolicy as OverlapPolicy,
     RunState as RunState,
     SchedulerRole as SchedulerRole,
 )
@@ -12,6 +13,7 @@ from rota.model._events import (
     DataStoreEvent as DataStoreEvent,
     Event as Event,
     EventsMissed as EventsMissed,
+    FireTimeSkipped as FireTimeSkipped,
     JobAcquired as JobAcquired,
     JobAdded as JobAdded,
     JobDeserializationFailed as JobDeserializationFailed,

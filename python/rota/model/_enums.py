@@ -9,6 +9,7 @@ __all__ = [
     "CoalescePolicy",
     "ConflictPolicy",
     "JobOutcome",
+    "OverlapPolicy",
     "RunState",
     "SchedulerRole",
 ]
@@ -56,6 +57,17 @@ class CoalescePolicy(Enum):
     earliest = 0  #: one job, for the earliest of them
     latest = 1  #: one job, for the latest of them
     all = 2  #: one job for each
+
+
+class OverlapPolicy(Enum):
+    """What to do when a schedule is due while an earlier job of it has not ended."""
+
+    allow = (
+        auto()
+    )  #: queue the job; how many run at once is for the task's limit to say (the default)
+    skip = auto()  #: make no job
+    queue_one = auto()  #: queue the job, unless another one of the schedule waits already
+    cancel_other = auto()  #: cancel the earlier jobs, and queue this one
 
 
 class AbandonedPolicy(Enum):

@@ -19,6 +19,7 @@ __all__ = [
     "DataStoreEvent",
     "Event",
     "EventsMissed",
+    "FireTimeSkipped",
     "JobAcquired",
     "JobAdded",
     "JobDeserializationFailed",
@@ -189,6 +190,15 @@ class JobAcquired(SchedulerEvent):
             schedule_id=job.schedule_id,
             scheduled_start=job.scheduled_fire_time,
         )
+
+
+@frozen(kw_only=True)
+class FireTimeSkipped(SchedulerEvent):
+    """A fire time gave no job, because an earlier job of the schedule had not ended (see `OverlapPolicy`)."""
+
+    schedule_id: str
+    task_id: str
+    fire_time: datetime = field(converter=as_aware)
 
 
 @frozen(kw_only=True)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from rota.model._enums import CoalescePolicy
+from rota.model._enums import CoalescePolicy, OverlapPolicy
 from rota.model._validation import (
     as_args,
     as_aware,
     as_coalesce_policy,
     as_kwargs,
     as_metadata,
+    as_overlap_policy,
     as_timedelta,
     as_utc,
     identifier,
@@ -48,6 +49,7 @@ class Schedule:
     :param priority: of jobs that are due, those with the higher number are taken first
     :param catch_up_window: with `CoalescePolicy.all`, how far back missed fire times still become jobs;
         `None` for all of them
+    :param overlap: what to do when it is due while an earlier job of it has not ended
     :param next_fire_time: when it is due next, aware; `None` when its trigger has ended
     :param last_fire_time: the fire time it was last processed for
     :param acquired_by: the incarnation of the scheduler that holds the lease
@@ -78,6 +80,7 @@ class Schedule:
     catch_up_window: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none
     )
+    overlap: OverlapPolicy = field(default=OverlapPolicy.allow, converter=as_overlap_policy)
     next_fire_time: datetime | None = field(default=None, converter=as_aware)
     last_fire_time: datetime | None = field(default=None, converter=as_aware)
     acquired_by: str | None = field(default=None, validator=of_type(str, type(None)))

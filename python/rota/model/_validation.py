@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from rota.model._enums import AbandonedPolicy, CoalescePolicy
+from rota.model._enums import AbandonedPolicy, CoalescePolicy, OverlapPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +67,11 @@ def as_coalesce_policy(value: CoalescePolicy | str) -> CoalescePolicy:
 def as_abandoned_policy(value: AbandonedPolicy | str) -> AbandonedPolicy:
     """Accept a policy or its name."""
     return _as_enum(AbandonedPolicy, value)
+
+
+def as_overlap_policy(value: OverlapPolicy | str) -> OverlapPolicy:
+    """Accept a policy or its name."""
+    return _as_enum(OverlapPolicy, value)
 
 
 def as_args(value: Iterable[Any]) -> tuple[Any, ...]:

@@ -43,7 +43,7 @@ class Engine:
         """Run until `stop` is called, and wind down; call `started` when everything runs."""
         async with create_task_group() as group:
             if self._role is not SchedulerRole.worker:
-                self._schedules = ScheduleLoop(self._node)
+                self._schedules = ScheduleLoop(self._node, self.give_up)
                 group.start_soon(self._schedules.run, name="rota schedule loop")
             if self._role is not SchedulerRole.scheduler:
                 self._jobs = JobLoop(

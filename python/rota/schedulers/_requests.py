@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from rota.model import CoalescePolicy, Job, Schedule, Task, unset
+from rota.model import CoalescePolicy, Job, OverlapPolicy, Schedule, Task, unset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +40,7 @@ class ScheduleRequest(TypedDict, total=False):
     max_instances: int | UnsetValue | None
     priority: int
     catch_up_window: timedelta | float | None
+    overlap: OverlapPolicy | str
 
 
 class JobRequest(TypedDict, total=False):
@@ -76,6 +77,7 @@ def new_schedule(task: Task, request: ScheduleRequest, new_id: Callable[[], UUID
         metadata=_merged(task.metadata, request.get("metadata", unset)),
         priority=request.get("priority", 0),
         catch_up_window=request.get("catch_up_window"),
+        overlap=request.get("overlap", OverlapPolicy.allow),
         next_fire_time=trigger.next(),
     )
 

@@ -10,13 +10,16 @@ from anyio import lowlevel
 from rota.model import CoalescePolicy, EventsMissed, ScheduleAdded, ScheduleUpdated
 from rota.schedulers._alarm import Alarm
 from rota.schedulers._firing import firing
+from rota.schedulers._overlaps import Overlaps
 from rota.schedulers._wakeup import WakeUp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from rota.model import Schedule, ScheduleResult
+    from rota.schedulers._claim import Verdict
     from rota.schedulers._node import Node
 
 __all__ = ["ScheduleLoop"]
@@ -29,9 +32,12 @@ LONGEST_FRUITLESS_PAUSE_SECONDS = 1.0
 
 
 class ScheduleLoop:
-    """Claims due schedules, decides, and releases them together with the jobs that they give."""
+    """Claims due schedules, decides, and releases them together with the jobs that they give.
 
-    def __init__(self, node: Node) -> None:
+    :param give_up: cancels jobs that this scheduler runs itself
+    """
+
+    def __init__(self, node: Node, give_up: Callable[[Collection[UUID], Verdict], object]) -> None:
         self._node = node
         self._store = node.data_store
         self._logger = node.logger
@@ -41,6 +47,7 @@ class ScheduleLoop:
         self._wakeup = WakeUp(
             node.event_broker, (ScheduleAdded, ScheduleUpdated, EventsMissed), self._alarm.ring
         )
+        self._overlaps = Overlaps(node, give_up)
         self._fruitless = 0
         self._closing = False
 
@@ -75,12 +82,14 @@ class ScheduleLoop:
         self._fruitless = 0
         self._logger.debug("claimed %d schedules at %s", len(acquired.items), acquired.at)
         results = self._decide(acquired.items, acquired.at)
+        results, skipped = await self._overlaps.settle(acquired.items, results)
         refused = await self._store.release_schedules(self._node.id, results)
         if refused:
             self._logger.debug(
                 "schedules that were changed or removed while they were processed: %s",
                 sorted(refused),
             )
+        await self._overlaps.tell(skipped, refused, acquired.at)
         await lowlevel.checkpoint()
         return len(acquired.items) == SCHEDULES_PER_PASS
 

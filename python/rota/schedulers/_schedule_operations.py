@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve
 
-from rota.model import CoalescePolicy, ConflictPolicy, Schedule, ScheduleLookupError, unset
+from rota.model import (
+    CoalescePolicy,
+    ConflictPolicy,
+    Job,
+    OverlapPolicy,
+    Schedule,
+    ScheduleLookupError,
+    unset,
+)
 from rota.model._validation import as_utc
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._changes import resumed_from, with_trigger
@@ -16,6 +24,7 @@ from rota.schedulers._requests import new_schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
+    from uuid import UUID
 
     from rota.abc import Trigger
     from rota.model import Task, UnsetValue
@@ -46,6 +55,7 @@ class ScheduleOperations(SchedulerBase):
         max_instances: int | UnsetValue | None = unset,
         priority: int = 0,
         catch_up_window: timedelta | float | None = None,
+        overlap: OverlapPolicy | str = OverlapPolicy.allow,
         connection: Any = None,
     ) -> str:
         """Have a task run whenever a trigger says so. Return the id of the schedule.
@@ -66,6 +76,7 @@ class ScheduleOperations(SchedulerBase):
         :param max_instances: raise the task's `max_running_jobs` to this if it is lower
         :param priority: of jobs that are due, those with the higher number are run first
         :param catch_up_window: with `CoalescePolicy.all`, how far back missed fire times still become jobs
+        :param overlap: what to do when it is due while an earlier job of it has not ended
         :param connection: a connection or a session of SQLAlchemy to the database of the data store, in whose
             transaction the schedule is added: if that is rolled back, there is none
         :raises ConflictingIdError: if the id is taken, under `ConflictPolicy.exception`
@@ -89,6 +100,7 @@ class ScheduleOperations(SchedulerBase):
             "max_instances": max_instances,
             "priority": priority,
             "catch_up_window": catch_up_window,
+            "overlap": overlap,
         }
         ids = await self.add_schedules(
             [request], conflict_policy=conflict_policy, connection=connection
@@ -169,6 +181,29 @@ class ScheduleOperations(SchedulerBase):
 
         await self._change(id, resume)
 
+    async def run_schedule(self, id: str) -> UUID:
+        """Queue a job of a schedule at once, besides those that it gives when it is due. Return the id of the job.
+
+        It works for a paused schedule, too, and its overlap policy does not count.
+
+        :raises ScheduleLookupError: if there is none by that id
+        """
+        schedule = await self.get_schedule(id)
+        job = Job(
+            id=self.new_id(),
+            task_id=schedule.task_id,
+            args=schedule.args,
+            kwargs=schedule.kwargs,
+            schedule_id=schedule.id,
+            executor=schedule.job_executor,
+            result_expiration_time=schedule.job_result_expiration_time,
+            metadata=schedule.metadata,
+            priority=schedule.priority,
+            created_at=await self.data_store.now(),
+        )
+        await self.data_store.add_jobs([job])
+        return job.id
+
     async def update_schedule(
         self,
         id: str,
@@ -184,6 +219,7 @@ class ScheduleOperations(SchedulerBase):
         job_result_expiration_time: timedelta | float | UnsetValue = unset,
         priority: int | UnsetValue = unset,
         catch_up_window: timedelta | float | UnsetValue | None = unset,
+        overlap: OverlapPolicy | str | UnsetValue = unset,
     ) -> Schedule:
         """Change a schedule and keep the rest: what is not given, and what is known of its firing. Return it.
 
@@ -202,6 +238,7 @@ class ScheduleOperations(SchedulerBase):
             "job_result_expiration_time": job_result_expiration_time,
             "priority": priority,
             "catch_up_window": catch_up_window,
+            "overlap": overlap,
         }
         changes: dict[str, Any] = {
             name: value for name, value in given.items() if value is not unset

@@ -122,6 +122,7 @@ class Scheduler:
     get_schedules: Final = _blocking(AsyncScheduler.get_schedules)
     pause_schedule: Final = _blocking(AsyncScheduler.pause_schedule)
     unpause_schedule: Final = _blocking(AsyncScheduler.unpause_schedule)
+    run_schedule: Final = _blocking(AsyncScheduler.run_schedule)
     update_schedule: Final = _blocking(AsyncScheduler.update_schedule)
     remove_schedule: Final = _blocking(AsyncScheduler.remove_schedule)
     remove_schedules: Final = _blocking(AsyncScheduler.remove_schedules)

@@ -120,10 +120,10 @@ class EventBrokerConformance:
     @pytest.mark.parametrize(
         ("wanted", "count"),
         [
-            pytest.param(None, 17, id="all"),
-            pytest.param({Event}, 17, id="base-class"),
+            pytest.param(None, 18, id="all"),
+            pytest.param({Event}, 18, id="base-class"),
             pytest.param({DataStoreEvent}, 11, id="data-store-events"),
-            pytest.param({SchedulerEvent}, 6, id="scheduler-events"),
+            pytest.param({SchedulerEvent}, 7, id="scheduler-events"),
             pytest.param([JobAdded, TaskAdded], 2, id="two-classes"),
         ],
     )

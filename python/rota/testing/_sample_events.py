@@ -9,6 +9,7 @@ from uuid import UUID
 from rota.model import (
     Event,
     EventsMissed,
+    FireTimeSkipped,
     JobAcquired,
     JobAdded,
     JobDeserializationFailed,
@@ -59,6 +60,7 @@ def sample_events() -> list[Event]:
         SchedulerStarted(timestamp=NOW),
         SchedulerStopped(timestamp=NOW),
         JobAcquired(**run),
+        FireTimeSkipped(**of_schedule, fire_time=NOW),
         JobLeaseLost(**job, scheduler_id="host-1", schedule_id=None),
         JobReleased(
             **run,

@@ -47,6 +47,7 @@ class JobTable:
         self._tasks = tasks
         self._next_token = next_token
         self._records: dict[UUID, Record] = {}
+        self._of_schedules: dict[str, set[Record]] = {}
         self._ready: Agenda[TaskQueue] = Agenda()
         self._ripening: Agenda[TaskQueue] = Agenda()
         self._deadlines: Agenda[Record] = Agenda()  # of jobs that nobody holds
@@ -65,6 +66,8 @@ class JobTable:
             queue = self._tasks.get(job.task_id)
             record = self._records[job.id] = Record.of(job, queue)
             queue.jobs += 1
+            if job.schedule_id is not None:
+                self._of_schedules.setdefault(job.schedule_id, set()).add(record)
             self._enqueue(record, now)
             touched.add(queue)
             added.append(job)
@@ -105,6 +108,14 @@ class JobTable:
             records = [self._records[id_] for id_ in set(ids) if id_ in self._records]
         jobs = [record.snapshot() for record in records]
         return sorted(jobs, key=lambda job: (job.created_at, job.id.int))
+
+    def unfinished(self, schedule_ids: Iterable[str]) -> dict[str, dict[UUID, bool]]:
+        """Return the jobs of some schedules, each with whether somebody holds it."""
+        return {
+            id_: {record.job.id: record.lease is not None for record in self._of_schedules[id_]}
+            for id_ in set(schedule_ids)
+            if id_ in self._of_schedules
+        }
 
     def time_to_next(self, now: datetime, accept: JobFilter | None) -> timedelta | None:
         """Return how long until a job can be claimed or a lease ends; zero or less if one can be now."""
@@ -240,7 +251,15 @@ class JobTable:
         self._unclaim(record)
         record.queue.jobs -= 1
         del self._records[record.job.id]
+        self._leave_schedule(record)
         self.results.keep(result, fire_time_of(record.job))
+
+    def _leave_schedule(self, record: Record) -> None:
+        if (schedule_id := record.job.schedule_id) is not None:
+            others = self._of_schedules[schedule_id]
+            others.discard(record)
+            if not others:
+                del self._of_schedules[schedule_id]
 
     def cancel(self, ids: Iterable[UUID], now: datetime) -> tuple[set[UUID], Ended]:
         """End waiting jobs and mark others; return the ids of those that there are, and what has ended how."""

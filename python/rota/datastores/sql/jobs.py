@@ -10,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from rota.datastores.sql.base import BATCH, in_batches
 from rota.datastores.sql.rows.jobs import job_from_row, job_row, nominal_micros
+from rota.datastores.sql.rows.objects import as_uuid
+from rota.datastores.sql.tables import JobState
 from rota.model import ConflictingIdError
 
 if TYPE_CHECKING:
@@ -44,6 +46,12 @@ class Jobs:
         jobs, results = base.tables.jobs, base.tables.results
         self._all = select(jobs).order_by(jobs.c.created_at, jobs.c.id)
         self._some = self._all.where(base.dialect.among(jobs.c.id, "p_ids"))
+        self._unfinished = select(
+            jobs.c.schedule_id, jobs.c.id, jobs.c.state == JobState.running.sql
+        ).where(
+            jobs.c.schedule_id.is_not(None),  # SQLite does not see by itself that the index applies
+            base.dialect.among(jobs.c.schedule_id, "p_ids"),
+        )
         self._fired = union_all(
             *(
                 select(table.c.schedule_id, table.c.nominal).where(
@@ -113,6 +121,17 @@ class Jobs:
         if read.unreadable:
             read.at = self._base.now(connection)
         return read
+
+    def unfinished(
+        self, connection: Connection, schedule_ids: Collection[str]
+    ) -> dict[str, dict[UUID, bool]]:
+        """Return, by schedule, its jobs that have not ended, each with whether a worker holds it."""
+        found: dict[str, dict[UUID, bool]] = {}
+        for batch in in_batches(sorted(set(schedule_ids))):
+            rows = connection.execute(self._unfinished, {"p_ids": batch})
+            for schedule_id, job_id, is_running in rows:
+                found.setdefault(schedule_id, {})[as_uuid(job_id)] = bool(is_running)
+        return found
 
     def read(self, rows: Iterable[AnyRow], into: ReadJobs, claim: Claim | None = None) -> None:
         """Add what can be read of some rows, and what cannot."""

@@ -124,6 +124,7 @@ class Tables:
             Column("metadata", dialect.text),
             Column("priority", Integer, nullable=False),
             Column("catch_up_window", dialect.micros),
+            Column("overlap", String(20), nullable=False),
             Column("next_fire_time", dialect.micros),
             Column("next_offset", Integer),
             Column("last_fire_time", dialect.micros),

@@ -56,6 +56,27 @@ class ClaimingJobs(DataStoreFixtures):
         assert await store.cancel_jobs([]) == set()
         assert len(await store.get_jobs()) == 1
 
+    async def test_unfinished_jobs_of_schedules_are_told_with_whether_they_are_held(
+        self, store: DataStore
+    ) -> None:
+        def of(schedule_id: str, hours: int) -> Job:
+            fire_time = LONG_AGO + hours * HOUR
+            return make_job(schedule_id=schedule_id, scheduled_fire_time=fire_time)
+
+        held, waiting, other = of("a", 0), of("a", 1), of("b", 2)
+        await store.add_jobs([held, waiting, other, make_job()])
+        claimed = only((await store.acquire_jobs("A", LEASE, 1)).items)
+        assert claimed.id == held.id
+        found = await store.unfinished_jobs({"a", "unknown"})
+        assert {id_: jobs for id_, jobs in found.items() if jobs} == {
+            "a": {held.id: True, waiting.id: False}
+        }
+
+        await store.release_jobs("A", [ended(claimed, await store.now())])
+        assert await store.unfinished_jobs(["a"]) == {"a": {waiting.id: False}}
+        await store.cancel_jobs([waiting.id])
+        assert not (await store.unfinished_jobs(["a"])).get("a")
+
     async def test_job_of_an_unknown_task_is_refused(self, store: DataStore) -> None:
         with pytest.raises(TaskLookupError, match="no task by the id of 'other'"):
             await store.add_jobs([make_job(), make_job(task_id="other")])

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rota.model import CoalescePolicy, ConflictPolicy, Schedule
+from rota.model import CoalescePolicy, ConflictPolicy, OverlapPolicy, Schedule
 from rota.testing._datastore._fixtures import (
     HOUR,
     LONG_AGO,
@@ -130,6 +130,7 @@ class RoundTrips(DataStoreFixtures):
             metadata={"nested": {"list": [1, 2.5, None, True, "é"]}},
             priority=-3,
             catch_up_window=timedelta(days=400),
+            overlap=OverlapPolicy.cancel_other,
             next_fire_time=LONG_AGO,
             last_fire_time=LONG_AGO - MICROSECOND,
         )

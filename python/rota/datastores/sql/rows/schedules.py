@@ -14,7 +14,7 @@ from rota.datastores.sql.rows.objects import (
     storable,
     to_json,
 )
-from rota.model import CoalescePolicy, Schedule
+from rota.model import CoalescePolicy, OverlapPolicy, Schedule
 
 if TYPE_CHECKING:
     from rota.datastores.sql._dialect import Values
@@ -46,6 +46,7 @@ def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -
         to_json(schedule.metadata),
         as_priority(schedule.priority),
         micros_of(schedule.catch_up_window),
+        schedule.overlap.name,
         next_fire_time,
         offset_of(schedule.next_fire_time),
         micros(schedule.last_fire_time),
@@ -79,6 +80,7 @@ def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None)
         metadata,
         priority,
         window,
+        overlap,
         next_fire_time,
         next_offset,
         last_fire_time,
@@ -110,6 +112,7 @@ def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None)
         metadata=from_json(metadata),
         priority=priority,
         catch_up_window=duration(window),
+        overlap=OverlapPolicy[overlap],
         next_fire_time=instant(next_fire_time, next_offset),
         last_fire_time=instant(last_fire_time, last_offset),
         error=error,
