@@ -13,7 +13,8 @@ from importlib import import_module
 from time import perf_counter, time
 from typing import Any, ClassVar
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 PACKAGE, URL = sys.argv[1:3]
 package: Any = import_module(PACKAGE)
@@ -112,12 +113,11 @@ async def statements(scheduler: Any, count: int) -> dict[str, float]:
     """Tell the statements and the time that 1000 due schedules take from due to finished job, among `count` stored."""
     await scheduler.configure_task("job", func=job, max_running_jobs=NO_LIMIT)
     now = datetime.now(timezone.utc)
-    for first in range(0, count, 100_000):
-        wanted = min(100_000, count - first)
-        later = now + timedelta(days=1)
-        await _add_in_groups(
-            scheduler, [IntervalTrigger(hours=1, start_time=later) for _ in range(wanted)]
-        )
+    later = now + timedelta(days=1)
+    await _add_in_groups(
+        scheduler, [IntervalTrigger(hours=1, start_time=later) for _ in range(GROUP)]
+    )
+    await _multiply_schedules(count // GROUP)
     await _add_in_groups(
         scheduler, [IntervalTrigger(hours=1, start_time=now) for _ in range(GROUP)]
     )
@@ -127,6 +127,22 @@ async def statements(scheduler: Any, count: int) -> dict[str, float]:
     await asyncio.wait_for(_Run.finished.wait(), 120)
     seconds, executed = perf_counter() - begin, _Run.statements
     return {"statements": executed, "milliseconds": seconds * 1000}
+
+
+async def _multiply_schedules(times: int) -> None:
+    """Have PostgreSQL copy the schedules that there are, under other ids."""
+    engine = create_async_engine(URL)
+    async with engine.begin() as connection:
+        found = await connection.execute(text("SELECT * FROM rota_schedules LIMIT 0"))
+        names = list(found.keys())
+        others = ", ".join(f'"{name}"' for name in names if name != "id")
+        await connection.execute(
+            text(
+                f"INSERT INTO rota_schedules (id, {others}) SELECT id || '-' || copy, {others}"
+                f" FROM rota_schedules, generate_series(2, {times}) AS copy"
+            )
+        )
+    await engine.dispose()
 
 
 def _count_statement(*_: object) -> None:
