@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from benches.compare.peers import Peer
 from benches.compare.targets import Target, table, target_table
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-DATABASE = "rota_bench"
+DATABASE = f"rota_bench_{os.getpid()}"  #: so that two runs do not meet
 ADDRESSES = {
     "PostgreSQL": f"postgres@127.0.0.1:5432/{DATABASE}",
     "MariaDB": f"root@127.0.0.1:3306/{DATABASE}",
