@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import define, field, frozen
-from sqlalchemy import event, text
+from sqlalchemy import event, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rota._environment import SystemClock
@@ -223,3 +223,19 @@ async def test_picking_reads_nothing_that_is_old_or_for_later(bench: Bench) -> N
         statement: await whole_tables_read(bench, statement, given) for statement, given in queries
     }
     assert {statement: tables for statement, tables in read.items() if tables} == {}
+
+
+@pytest.mark.parametrize("place", ["mariadb"], indirect=True)
+async def test_marks_of_transactions_do_not_pile_up(bench: Bench) -> None:
+    """MariaDB cannot be asked what became of a transaction, so each leaves a mark for a while."""
+    store, marks = bench.store, bench.store._base.tables.operations
+    for _ in range(10):
+        await store.add_jobs([make_job()])
+    two_hours = 7_200_000_000
+    async with bench.engine.begin() as connection:
+        await connection.execute(update(marks).values(at=marks.c.at - two_hours))
+    await store.add_jobs([make_job()])
+    await store.cleanup()
+    async with bench.engine.connect() as connection:
+        found = await connection.execute(select(func.count()).select_from(marks))
+    assert found.scalar_one() == 1

@@ -69,6 +69,8 @@ class Dialect(ABC):
     is_remote: ClassVar[bool] = True
     #: after how many seconds the server ends a transaction that a stopped process has left open, if it can
     idle_seconds: ClassVar[int] = 30
+    #: whether the evidence of commits is left in the table of operations
+    leaves_marks: ClassVar[bool] = False
     #: the table options of `CREATE TABLE`
     table_options: ClassVar[dict[str, Any]] = {}
 

@@ -115,6 +115,7 @@ class MySQL(Dialect):
     rank: TypeEngine[bytes] = VARBINARY(RANK_BYTES)
     text: TypeEngine[str] = LONGTEXT(charset="utf8mb4")
     drivers: ClassVar[Sequence[str]] = ("asyncmy",)
+    leaves_marks: ClassVar[bool] = True
     table_options: ClassVar[dict[str, Any]] = {
         f"{name}_{option}": value
         for name in ("mysql", "mariadb")

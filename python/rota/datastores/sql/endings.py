@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ended", "Ending", "Endings"]
 
+MARKS_KEPT_MICROS = 3_600_000_000  #: for longer than a transaction is tried again
+
 
 class Ending(NamedTuple):
     """A job that has ended, or whose attempt has.
@@ -128,6 +130,15 @@ class Endings:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        marks = base.tables.operations
+        self._old_marks = (
+            select(marks.c.id)
+            .where(marks.c.at <= dialect.now - MARKS_KEPT_MICROS)
+            .order_by(marks.c.at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        self._delete_marks = delete(marks).where(dialect.among(marks.c.id, "p_ids"))
         self._delete_results = delete(results).where(dialect.among(results.c.job_id, "p_ids"))
 
     # by those who hold them
@@ -252,12 +263,18 @@ class Endings:
         return None if row is None else result_from_row(self._base.objects, row)
 
     def clean_up(self, connection: Connection, limit: int) -> bool:
-        """Remove up to `limit` results whose time is up; tell whether there may be more."""
-        binds = {"p_limit": limit, **self._base.moment()}
-        ids = list(connection.execute(self._old_results, binds).scalars())
-        if ids:
-            connection.execute(self._delete_results, {"p_ids": ids})
-        return len(ids) == limit
+        """Remove up to `limit` results whose time is up, and marks of long ago; tell whether there may be more."""
+        removals = [(self._old_results, self._delete_results)]
+        if self._base.dialect.leaves_marks:
+            removals.append((self._old_marks, self._delete_marks))
+        more = False
+        for find, remove in removals:
+            binds = {"p_limit": limit, **self._base.moment()}
+            ids = list(connection.execute(find, binds).scalars())
+            if ids:
+                connection.execute(remove, {"p_ids": ids})
+            more = more or len(ids) == limit
+        return more
 
     # in pieces
 
