@@ -10,12 +10,15 @@ from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import anyio
 from crontab import Entry, read_crontab
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import Progress
+from rich.markup import escape
+from rich.progress import BarColumn, Progress
 from rich.table import Table
 
 import rota
@@ -23,6 +26,9 @@ from rota import AsyncScheduler, CronTrigger, IntervalTrigger, JobReleased
 from rota.testing import VirtualClock
 
 DAY = timedelta(days=1)
+OTHER_COLUMNS_WIDTH = 80  #: of the table of tomorrow, besides the commands
+LEAST_COMMAND_WIDTH = 12  #: where there is less room, the commands are left out
+BAR_WIDTH = 40  #: of the most frequent line of the crontab
 console = Console()
 ran: Counter[str] = Counter()
 
@@ -34,9 +40,14 @@ def run_command(name: str, command: str) -> None:
 
 def show_tomorrow(entries: list[Entry], zone: str) -> None:
     """Print what will run in the next 24 hours, in the order of the first run."""
-    table = Table(
-        "package", "crontab", "next run", "runs", "last run", title=f"The next 24 hours ({zone})"
-    )
+    table = new_table(f"The next 24 hours, {zone}")
+    table.add_column("package", no_wrap=True)
+    table.add_column("crontab", no_wrap=True)
+    room = console.width - OTHER_COLUMNS_WIDTH
+    if room >= LEAST_COMMAND_WIDTH:
+        table.add_column("command", no_wrap=True, overflow="ellipsis", max_width=room)
+    for heading in ("next run", "runs", "last run"):
+        table.add_column(heading, no_wrap=True, justify="right")
     start = datetime.now(ZoneInfo(zone))
     rows = []
     for entry in entries:
@@ -45,35 +56,64 @@ def show_tomorrow(entries: list[Entry], zone: str) -> None:
         times = trigger.preview(max(count, 1))
         rows.append((times[0], entry, count, times[-1]))
     for first, entry, count, last in sorted(rows, key=lambda row: row[0]):
-        within = f"{last:%a %H:%M}" if count else "-"
-        table.add_row(entry.name, entry.when, f"{first:%a %d %b %H:%M}", str(count), within)
+        table.add_row(
+            entry.name,
+            " ".join(entry.when.split()),
+            *([escape(entry.command)] if room >= LEAST_COMMAND_WIDTH else []),
+            f"{first:%a %d %b %H:%M}",
+            str(count or "-"),
+            f"{last:%a %H:%M}" if count else "-",
+            style=None if count else "dim",
+        )
     console.print(table)
 
 
 async def simulate_week(entries: list[Entry], zone: str, clock: VirtualClock) -> None:
-    """Run a week of the crontab on a virtual clock and print what ran."""
+    """Run a week of the crontab on a virtual clock; print what ran beside what the triggers say."""
+    start = clock.now()
+    expected: dict[str, int] = {}
     async with AsyncScheduler(clock=clock) as scheduler:
         await scheduler.configure_task("command", func=run_command, max_running_jobs=None)
         for entry in entries:
+            trigger = CronTrigger.from_crontab(entry.when, timezone=zone, start_time=start)
+            expected[entry.name] = trigger.remaining(start + 7 * DAY)
             await scheduler.add_schedule(
-                "command",
-                CronTrigger.from_crontab(entry.when, timezone=zone),
-                id=entry.name,
-                args=[entry.name, entry.command],
+                "command", trigger, id=entry.name, args=[entry.name, entry.command]
             )
         await scheduler.start_in_background()
-        with Progress(console=console) as progress:
-            task = progress.add_task("A simulated week", total=7 * 24)
+        began = perf_counter()
+        with Progress(
+            "A simulated week", BarColumn(), "{task.fields[shows]}", console=console
+        ) as progress:
+            bar = progress.add_task("", total=7 * 24, shows="")
             for _ in range(7 * 24):
                 await clock.advance(timedelta(hours=1))
-                progress.advance(task)
+                shows = f"{clock.now().astimezone(ZoneInfo(zone)):%a %d %b %H:%M}"
+                progress.update(bar, advance=1, shows=shows)
+        seconds = perf_counter() - began
+    show_week(expected, seconds)
 
-    table = Table("package", "runs", title="What ran in the week")
-    for name, count in ran.most_common():
-        table.add_row(name, str(count))
+
+def show_week(expected: dict[str, int], seconds: float) -> None:
+    """Print how often each line of the crontab ran, and whether that is as often as it should have."""
+    table = new_table(f"What ran in that week, simulated in {seconds:.1f} s")
+    table.add_column("package", no_wrap=True)
+    table.add_column("runs", justify="right")
+    table.add_column("due", justify="right")
+    table.add_column("")
+    most = max(expected.values())
+    for name, due in sorted(expected.items(), key=lambda item: -item[1]):
+        bar = "\N{FULL BLOCK}" * max(1, BAR_WIDTH * ran[name] // most) if ran[name] else ""
+        wrong = "" if ran[name] == due else "[bold red]  not as often as it was due[/]"
+        table.add_row(name, f"{ran[name]:,}", f"{due:,}", f"[green]{bar}[/]{wrong}")
     table.add_section()
-    table.add_row("all", str(ran.total() if hasattr(ran, "total") else sum(ran.values())))
+    table.add_row("all", f"{sum(ran.values()):,}", f"{sum(expected.values()):,}", "")
     console.print(table)
+
+
+def new_table(title: str) -> Table:
+    """Make an empty table as all of them look here."""
+    return Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold cyan")
 
 
 async def tick() -> None:
@@ -91,6 +131,7 @@ async def run_live(seconds: int) -> None:
             f"{event.scheduled_start:%H:%M:%S}  {event.schedule_id:<10} {late:7.2f} ms late"
         )
 
+    console.print(f"[bold cyan]Live, for {seconds} seconds[/]")
     async with AsyncScheduler() as scheduler:
         scheduler.subscribe(on_released, {JobReleased})
         await scheduler.configure_task("tick", func=tick, max_running_jobs=None)
@@ -100,7 +141,10 @@ async def run_live(seconds: int) -> None:
         with anyio.move_on_after(seconds):
             await scheduler.run_until_stopped()
 
-    table = Table("schedule", "jobs", "median", "worst", title="Lateness, in milliseconds")
+    table = new_table("Lateness in milliseconds")
+    table.add_column("schedule")
+    for heading in ("jobs", "median", "worst"):
+        table.add_column(heading, justify="right")
     for name, values in sorted(lateness.items()):
         table.add_row(name, str(len(values)), f"{median(values):.2f}", f"{max(values):.2f}")
     console.print(table)
