@@ -198,6 +198,14 @@ bench-compare: .venv/.package ## time rota against its peers; writes the tables 
 bench-stores: .venv/.package ## time the stores against peers and raw databases; writes their tables
 	.venv/bin/python -m benches.compare stores
 
+.PHONY: bench-brokers
+bench-brokers: .venv/.package ## time how soon one node starts what another adds, by event broker; writes its table
+	.venv/bin/python -m benches.compare brokers
+
+.PHONY: bench-cluster
+bench-cluster: .venv/.package ## have four nodes run 10,000 schedules that are due at once; writes its table
+	.venv/bin/python -m benches.compare cluster
+
 # --- documentation ------------------------------------------------------------------------------------------------
 
 .PHONY: docs

@@ -1,7 +1,7 @@
 """Measures rota against its peers and writes the tables into benches/README.md.
 
-`python -m benches.compare [SECTION ...] [--quick] [--no-write]` with the sections triggers, imports, memory and stores;
-without any, all but stores, which needs database servers.
+`python -m benches.compare [SECTION ...] [--quick] [--no-write]` with the sections triggers, imports, memory,
+stores, brokers and cluster; without any, the first three: the others need servers.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import platform
 import re
 from pathlib import Path
 
-from benches.compare import imports, memory, stores, trigger_report, triggers
+from benches.compare import cluster, imports, memory, stores, trigger_report, triggers
 
 README = Path(__file__).parents[1] / "README.md"
-SECTIONS = ("triggers", "imports", "memory", "stores")
+SECTIONS = ("triggers", "imports", "memory", "stores", "brokers", "cluster")
 
 
 def main() -> None:
@@ -44,6 +44,10 @@ def run(section: str, quick: bool) -> list[str]:
         return imports.report(imports.measure(5 if quick else 21))
     if section == "memory":
         return memory.report(memory.measure(1 if quick else 3))
+    if section == "brokers":
+        return cluster.report_brokers(cluster.measure_brokers(20 if quick else 300))
+    if section == "cluster":
+        return cluster.report_cluster(cluster.measure_cluster())
     return stores.report(stores.measure(1 if quick else 3))
 
 

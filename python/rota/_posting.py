@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["poster"]
+
+
+def _post_to_asyncio(
+    loop: asyncio.AbstractEventLoop,
+    tasks: set[asyncio.Task[None]],
+    function: Callable[[], object],
+) -> None:
+    """Have a task call the function: what is called by the event loop itself cannot start tasks with AnyIO."""
+
+    async def call() -> None:
+        function()
+
+    def start() -> None:
+        task = loop.create_task(call())
+        tasks.add(task)  # else nobody would hold it
+        task.add_done_callback(tasks.discard)
+
+    loop.call_soon_threadsafe(start)
 
 
 def poster() -> Callable[[Callable[[], object]], None]:
@@ -18,7 +37,7 @@ def poster() -> Callable[[Callable[[], object]], None]:
     """
     post: Callable[[Callable[[], object]], object]
     try:
-        post = asyncio.get_running_loop().call_soon_threadsafe
+        post = partial(_post_to_asyncio, asyncio.get_running_loop(), set())
     except RuntimeError:
         import trio
 

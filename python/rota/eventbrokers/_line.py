@@ -56,7 +56,7 @@ class Exchange(Protocol):
     """What a line asks of its event broker."""
 
     async def connect(self, receive: Callable[[bytes], None]) -> Link:
-        """Connect and subscribe; have `receive` called with each message, on this event loop."""
+        """Connect and subscribe; have `receive` called with each message, by a task of this event loop."""
 
     def accept(self, message: bytes) -> None:
         """Take a message that has arrived."""

@@ -96,7 +96,7 @@ class RemoteEventBroker(BaseEventBroker):
 
     @abstractmethod
     async def connect(self, receive: Callable[[bytes], None]) -> Link:
-        """Connect and subscribe; have `receive` called with each message, on this event loop."""
+        """Connect and subscribe; have `receive` called with each message, by a task of this event loop."""
 
     async def start(self, exit_stack: AsyncExitStack, logger: Logger, clock: Clock) -> None:
         """Connect, and begin to deliver events on this event loop, until `exit_stack` ends.

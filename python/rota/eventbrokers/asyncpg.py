@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import asyncpg
 
+from rota._posting import poster
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
 from rota.eventbrokers._line import Link
 from rota.eventbrokers._notify import MAX_MESSAGE, NOTIFY, NotifyEventBroker, message_of, text_of
@@ -78,12 +80,15 @@ class AsyncpgEventBroker(NotifyEventBroker):
 
     async def connect(self, receive: Callable[[bytes], None]) -> Link:
         """Connect and listen."""
+        post = poster()
         connection = await asyncpg.connect(self._conninfo, **self._options)
         link = _Link(connection, self._channel)
         try:
             connection.add_termination_listener(link.lost)
+            # Asyncpg calls it from within the event loop, where no task can be started.
             await connection.add_listener(
-                self._channel, lambda *notification: receive(message_of(notification[3]))
+                self._channel,
+                lambda *notification: post(partial(receive, message_of(notification[3]))),
             )
         except BaseException:
             connection.terminate()

@@ -87,10 +87,14 @@ def server(kind: Kind) -> Iterator[PrivateServer]:
 
 
 @pytest.fixture
-async def cluster(kind: Kind, server: PrivateServer, tmp_path: Path) -> AsyncIterator[Cluster]:
+async def cluster(
+    kind: Kind, server: PrivateServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Cluster]:
     started.clear()
     async with AsyncExitStack() as exit_stack:
         yield Cluster(kind, server.url, tmp_path / "store.db", exit_stack)
+    errors = [x for x in caplog.get_records("call") if x.levelno > logging.WARNING]
+    assert [x.getMessage() for x in errors if x.name == "rota"] == []
 
 
 async def test_added_job_and_schedule_wake_the_other_node(cluster: Cluster) -> None:
@@ -181,7 +185,7 @@ async def test_silent_cut_is_noticed_and_healed(
     cluster: Cluster, server: PrivateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No packet passes, and nobody says that the connection is gone. Later jobs are told of again."""
-    monkeypatch.setattr("rota.eventbrokers._line.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("rota.eventbrokers._line.ANSWER_SECONDS", 2)
     with Proxy(server.port) as proxy:
         worker = await cluster.node(url=server.url_at(proxy.port), runs=True)
         adder = await cluster.node(runs=False)
