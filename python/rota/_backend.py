@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 from rota import _reference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rota import _core as _typed
 
 __all__ = [
@@ -52,6 +54,10 @@ class Core(Protocol):
     Plan: type[_typed.Plan]
     Cursor: type[_typed.Cursor]
     IterationLimitReached: type[Exception]
+
+    def between_many(
+        self, plans: Sequence[_typed.Plan], after: int, until: int, limit_each: int
+    ) -> list[_typed.Micros]: ...
 
 
 def select(mode: str) -> tuple[Literal["rust", "python"], Core]:

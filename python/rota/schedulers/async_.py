@@ -60,17 +60,15 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
     async def __aenter__(self) -> Self:
         if self._exit_stack is not None:
             raise RuntimeError("the scheduler is already initialized")
-        failure: Exception | None = None
-        async with AsyncExitStack() as exit_stack:
-            try:
-                await self._start_services(exit_stack)
-            except Exception as exc:  # noqa: BLE001 - raised below, where no task group wraps it
-                failure = exc
-            else:
-                self._group = await exit_stack.enter_async_context(create_task_group())
-                self._exit_stack = exit_stack.pop_all()
-        if failure is not None:
-            raise failure
+        exit_stack = AsyncExitStack()
+        try:
+            await self._start_services(exit_stack)
+            self._group = await exit_stack.enter_async_context(create_task_group())
+        except BaseException:
+            # Not told of the error, the task groups among the services do not wrap it into a group of errors.
+            await exit_stack.aclose()
+            raise
+        self._exit_stack = exit_stack
         return self
 
     async def __aexit__(
@@ -87,7 +85,8 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
             await self.wait_until_stopped()
         group.cancel_scope.cancel()
         self._exit_stack = self._group = None
-        return await exit_stack.__aexit__(exc_type, exc, traceback)
+        await exit_stack.aclose()  # see __aenter__
+        return None
 
     @property
     def state(self) -> RunState:

@@ -4,6 +4,7 @@ from rota.triggers._definition import (
     TriggerDefinitionError as TriggerDefinitionError,
     TriggerTypeError as TriggerTypeError,
 )
+from rota.triggers._window import fire_times_between as fire_times_between
 from rota.triggers.calendarinterval import CalendarIntervalTrigger as CalendarIntervalTrigger
 from rota.triggers.combining import AndTrigger as AndTrigger, OrTrigger as OrTrigger
 from rota.triggers.cron import CronTrigger as CronTrigger
@@ -19,4 +20,5 @@ __all__ = [
     "OrTrigger",
     "TriggerDefinitionError",
     "TriggerTypeError",
+    "fire_times_between",
 ]

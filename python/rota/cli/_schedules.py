@@ -1,0 +1,138 @@
+"""`rota schedules`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rota.cli._output import as_json_option, print_details, print_json, print_table
+from rota.cli._store import StoreOptions, interface, on_store, run_async
+
+if TYPE_CHECKING:
+    from rota import Schedule
+
+__all__ = ["command"]
+
+
+@click.group("schedules")
+def command() -> None:
+    """List, show, pause, resume, remove and run schedules."""
+
+
+def _state(schedule: Schedule) -> str:
+    if schedule.error is not None:
+        return "set aside"
+    return "paused" if schedule.paused else "active"
+
+
+def _details(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "id": schedule.id,
+        "task_id": schedule.task_id,
+        "state": _state(schedule),
+        "trigger": repr(schedule.trigger),
+        "next_fire_time": schedule.next_fire_time,
+        "last_fire_time": schedule.last_fire_time,
+        "coalesce": schedule.coalesce,
+        "misfire_grace_time": schedule.misfire_grace_time,
+        "max_jitter": schedule.max_jitter,
+        "job_executor": schedule.job_executor,
+        "priority": schedule.priority,
+        "args": schedule.args,
+        "kwargs": schedule.kwargs,
+        "metadata": schedule.metadata,
+        "acquired_by": schedule.acquired_by,
+        "acquired_until": schedule.acquired_until,
+        "error": schedule.error,
+    }
+
+
+@command.command("list")
+@on_store
+@as_json_option
+@run_async
+async def list_schedules(store: StoreOptions, as_json: bool) -> None:
+    """List all schedules, ordered by id."""
+    async with interface(store) as scheduler:
+        schedules = await scheduler.get_schedules()
+    if as_json:
+        print_json([_details(schedule) for schedule in schedules])
+        return
+    rows = [
+        (s.id, s.task_id, _state(s), s.next_fire_time, s.last_fire_time, repr(s.trigger))
+        for s in schedules
+    ]
+    columns = ("id", "task", "state", "next fire time", "last fire time", "trigger")
+    print_table(columns, rows, "There are no schedules.")
+
+
+@command.command("show")
+@click.argument("schedule_id")
+@on_store
+@as_json_option
+@run_async
+async def show_schedule(store: StoreOptions, schedule_id: str, as_json: bool) -> None:
+    """Show one schedule."""
+    async with interface(store) as scheduler:
+        details = _details(await scheduler.get_schedule(schedule_id))
+    (print_json if as_json else print_details)(details)
+
+
+@command.command("pause")
+@click.argument("schedule_id")
+@on_store
+@run_async
+async def pause_schedule(store: StoreOptions, schedule_id: str) -> None:
+    """Have a schedule give no jobs until it is resumed."""
+    async with interface(store) as scheduler:
+        await scheduler.pause_schedule(schedule_id)
+    click.echo(f"paused {schedule_id}")
+
+
+@command.command("resume")
+@click.argument("schedule_id")
+@click.option("--from-now", is_flag=True, help="Leave out what was missed meanwhile.")
+@on_store
+@run_async
+async def resume_schedule(store: StoreOptions, schedule_id: str, from_now: bool) -> None:
+    """Have a schedule give jobs again that was paused, or set aside because of an error."""
+    async with interface(store) as scheduler:
+        await scheduler.unpause_schedule(schedule_id, resume_from="now" if from_now else None)
+    click.echo(f"resumed {schedule_id}")
+
+
+@command.command("remove")
+@click.argument("schedule_id")
+@on_store
+@run_async
+async def remove_schedule(store: StoreOptions, schedule_id: str) -> None:
+    """Remove a schedule; jobs that it has given already are not affected."""
+    async with interface(store) as scheduler:
+        await scheduler.get_schedule(schedule_id)
+        await scheduler.remove_schedule(schedule_id)
+    click.echo(f"removed {schedule_id}")
+
+
+@command.command("run")
+@click.argument("schedule_id")
+@on_store
+@as_json_option
+@run_async
+async def run_schedule(store: StoreOptions, schedule_id: str, as_json: bool) -> None:
+    """Have the task of a schedule run once, now, with its arguments; its fire times stay as they are."""
+    async with interface(store) as scheduler:
+        schedule = await scheduler.get_schedule(schedule_id)
+        job_id = await scheduler.add_job(
+            schedule.task_id,
+            args=schedule.args,
+            kwargs=schedule.kwargs,
+            job_executor=schedule.job_executor,
+            metadata=schedule.metadata,
+            priority=schedule.priority,
+            result_expiration_time=schedule.job_result_expiration_time,
+        )
+    if as_json:
+        print_json({"job_id": job_id})
+    else:
+        click.echo(f"added job {job_id}")

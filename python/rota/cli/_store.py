@@ -1,0 +1,158 @@
+"""The data store that a command works on, and a scheduler over it that runs nothing."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from rota import AsyncScheduler
+    from rota.abc import Serializer
+    from rota.datastores.sqlalchemy import SQLAlchemyDataStore
+
+__all__ = ["StoreOptions", "interface", "on_store", "open_store", "run_async"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ANSWER_SECONDS = 3  #: how long a data store that does not answer is tried
+
+
+class StoreOptions:
+    """Where the data store is, and how what it keeps is to be read."""
+
+    def __init__(
+        self,
+        url: str,
+        schema: str | None,
+        table_prefix: str,
+        serializer: str,
+        key_file: Path | None,
+    ) -> None:
+        self.url = url
+        self.schema = schema
+        self.table_prefix = table_prefix
+        self.serializer = serializer
+        self.key_file = key_file
+
+
+def on_store(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of the data store, as its argument `store`."""
+
+    @click.option(
+        "-s",
+        "--store",
+        "url",
+        envvar="ROTA_STORE",
+        required=True,
+        metavar="URL",
+        help="Where the data store is: sqlite:///FILE, postgresql://..., mariadb://... [ROTA_STORE]",
+    )
+    @click.option("--schema", envvar="ROTA_SCHEMA", help="The schema that the tables are in.")
+    @click.option("--table-prefix", envvar="ROTA_TABLE_PREFIX", default="rota_", show_default=True)
+    @click.option(
+        "--serializer",
+        envvar="ROTA_SERIALIZER",
+        type=click.Choice(["pickle", "cbor", "json"]),
+        default="pickle",
+        show_default=True,
+        help="What arguments and triggers are stored with. Pickle can run code: use it on what you trust.",
+    )
+    @click.option(
+        "--key-file",
+        envvar="ROTA_KEY_FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A file with the key that pickles are signed with.",
+    )
+    @wraps(function)
+    def command(
+        *args: Any,
+        url: str,
+        schema: str | None,
+        table_prefix: str,
+        serializer: str,
+        key_file: Path | None,
+        **kwargs: Any,
+    ) -> Any:
+        options = StoreOptions(url, schema, table_prefix, serializer, key_file)
+        return function(*args, store=options, **kwargs)
+
+    return command
+
+
+def open_store(options: StoreOptions) -> SQLAlchemyDataStore:
+    """Return the data store, not started.
+
+    :raises click.UsageError: if the URL is none, or its driver is not installed
+    """
+    try:
+        from sqlalchemy.exc import ArgumentError
+        from tenacity import stop_after_delay
+
+        from rota.datastores.sql.outages import RetrySettings
+        from rota.datastores.sqlalchemy import SQLAlchemyDataStore
+    except ModuleNotFoundError as error:
+        raise click.UsageError(
+            f"this needs more packages: pip install 'rota[sqlite]' ({error})"
+        ) from None
+    try:
+        return SQLAlchemyDataStore(
+            options.url,
+            schema=options.schema,
+            table_prefix=options.table_prefix,
+            serializer=_serializer(options),
+            retry_settings=RetrySettings(stop=stop_after_delay(ANSWER_SECONDS)),
+            upgrade=False,
+        )
+    except (ArgumentError, ValueError) as error:
+        raise click.BadParameter(str(error).splitlines()[0], param_hint="--store") from None
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"the driver for this database is not installed: {error}") from None
+
+
+@asynccontextmanager
+async def interface(options: StoreOptions) -> AsyncIterator[AsyncScheduler]:
+    """Provide a scheduler on the data store that is never started."""
+    from rota import AsyncScheduler
+
+    async with AsyncScheduler(open_store(options)) as scheduler:
+        yield scheduler
+
+
+def run_async(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
+    """Make a plain function of a coroutine function, for click."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        import anyio
+
+        async def call() -> R:
+            return await function(*args, **kwargs)
+
+        return anyio.run(call)
+
+    return run
+
+
+def _serializer(options: StoreOptions) -> Serializer:
+    match options.serializer:
+        case "json":
+            from rota.serializers.json import JSONSerializer
+
+            return JSONSerializer()
+        case "cbor":
+            from rota.serializers.cbor import CBORSerializer
+
+            return CBORSerializer()
+    from rota.serializers.pickle import PickleSerializer
+
+    sys.path.insert(0, "")  # the classes of a program are found where it is
+    key = None if options.key_file is None else options.key_file.read_bytes().strip()
+    return PickleSerializer(signing_key=key)
