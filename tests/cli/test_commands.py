@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
@@ -156,7 +157,10 @@ def test_jobs_and_tasks(store: Store) -> None:
     assert store.json("tasks", "show", "greet")["running_jobs"] == 0
     job_id = store.json("tasks", "run", "greet", "--args", '["Eve"]')["job_id"]
     assert store.json("jobs", "show", job_id)["args"] == ["Eve"]
-    assert "must have no schedules" in store.rota("tasks", "remove", "greet", *store.options, status=1).stderr
+    assert (
+        "must have no schedules"
+        in store.rota("tasks", "remove", "greet", *store.options, status=1).stderr
+    )
 
 
 def test_result_is_shown_after_the_job_has_ended(rota: Command, tmp_path: Path) -> None:
@@ -291,6 +295,7 @@ def test_run_runs_the_scheduler_of_a_program_until_it_is_told_to_stop(
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_error_is_one_clear_line(
     rota: Command, arguments: list[str], status: int, message: str, tmp_path: Path
 ) -> None:
@@ -300,6 +305,7 @@ def test_error_is_one_clear_line(
     result = rota(*(each.format(sqlite=url) for each in arguments), status=status)
     assert result.stdout == ""
     assert message in result.stderr.splitlines()[-1]
+    gc.collect()  # aiosqlite warns of connections that could not be opened when they are collected
 
 
 def test_password_in_a_url_is_not_printed(rota: Command) -> None:
