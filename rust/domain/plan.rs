@@ -152,16 +152,8 @@ impl Plan {
         limit: usize,
         mut visit: impl FnMut(Micros),
     ) -> Result<(), IterationLimitReached> {
-        let end = until.saturating_add(1);
-        let mut memos = self.memos();
-        let mut state = self.series.position(after);
-        for _ in 0..limit {
-            let Some(fire) = self.series.advance(&state, end, &mut memos)? else {
-                break;
-            };
-            visit(fire.at);
-            state = fire.state;
-        }
+        let (state, end) = (self.series.position(after), until.saturating_add(1));
+        self.series.visit(&state, end, limit, &mut self.memos(), |at, _| visit(at))?;
         Ok(())
     }
 
@@ -177,6 +169,22 @@ impl Plan {
         memos: &mut [Memo],
     ) -> Result<Option<Fire>, IterationLimitReached> {
         self.series.advance(state, Micros::AFTER_ALL, memos)
+    }
+
+    /// Visit at most `count` fire times that follow a state, each with its leaf. Return the state after the last of them.
+    ///
+    /// # Errors
+    ///
+    /// A meeting takes more iterations than it may.
+    #[inline]
+    pub fn next_n(
+        &self,
+        state: &State,
+        count: usize,
+        memos: &mut [Memo],
+        visit: impl FnMut(Micros, usize),
+    ) -> Result<Option<State>, IterationLimitReached> {
+        self.series.visit(state, Micros::AFTER_ALL, count, memos, visit)
     }
 
     /// What has passed by `now` of what follows a state.
@@ -197,8 +205,11 @@ impl Plan {
     /// What the wall clock of a leaf reads, and its fold. None if there is no such leaf.
     #[inline]
     #[must_use]
-    pub fn wall(&self, leaf: usize, at: Micros) -> Option<(Wall, bool)> {
-        Some(self.zones.get(leaf)?.wall(at))
+    pub fn wall(&self, leaf: usize, at: Micros, memos: &[Memo]) -> Option<(Wall, bool)> {
+        match memos.get(leaf)?.offset_at(at) {
+            Some(offset) => Some((at.wall(offset), false)),
+            None => Some(self.zones.get(leaf)?.wall(at)),
+        }
     }
 
     /// The instant at which the wall clock of a leaf reads something. None if there is no such leaf.

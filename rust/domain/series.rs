@@ -150,6 +150,46 @@ impl Series {
         }
     }
 
+    /// Visit the first `limit` fire times that follow a state and are earlier than `before`, each with its leaf. Return
+    /// the state after the last of them, or None if there is none.
+    ///
+    /// # Errors
+    ///
+    /// A meeting takes more iterations than it may.
+    #[inline]
+    pub fn visit(
+        &self,
+        state: &State,
+        before: Micros,
+        limit: usize,
+        memos: &mut [Memo],
+        mut visit: impl FnMut(Micros, usize),
+    ) -> Result<Option<State>, IterationLimitReached> {
+        if let Series::Simple(series) = self {
+            let mut last = None;
+            let mut after = Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL);
+            for _ in 0..limit {
+                match series.fire_after(after, memos) {
+                    Some((at, leaf)) if at < before => {
+                        visit(at, leaf);
+                        (after, last) = (at, Some(at));
+                    }
+                    _ => break,
+                }
+            }
+            return Ok(last.map(State::At));
+        }
+        let mut last = None;
+        for _ in 0..limit {
+            let Some(fire) = self.advance(last.as_ref().unwrap_or(state), before, memos)? else {
+                break;
+            };
+            visit(fire.at, fire.leaf);
+            last = Some(fire.state);
+        }
+        Ok(last)
+    }
+
     /// The first fire time that follows a state and is `target` or later, if it is earlier than `before`.
     ///
     /// # Errors

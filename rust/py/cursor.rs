@@ -18,6 +18,9 @@ use crate::py::micros::Micros as Buffer;
 use crate::py::plan::Plan;
 use crate::py::{datetime, state};
 
+/// Room is made for so many results at once, as there may be fewer than were asked for.
+const AT_ONCE: usize = 1024;
+
 /// A position in a plan. One thread at a time moves it; the others wait, without holding the interpreter.
 #[pyclass(frozen, module = "rota._core")]
 pub(crate) struct Cursor {
@@ -50,21 +53,12 @@ impl Cursor {
         &self,
         py: Python<'_>,
         count: usize,
-        mut visit: impl FnMut(Micros, usize) + Send,
+        visit: impl FnMut(Micros, usize) + Send,
     ) -> PyResult<()> {
         let mut guard = self.lock(py);
         let Position { state, memos } = &mut *guard;
-        let last = self.plan.get().compute(py, count, |plan| {
-            let mut last = None;
-            for _ in 0..count {
-                let Some(fire) = plan.next(last.as_ref().unwrap_or(state), memos)? else {
-                    break;
-                };
-                visit(fire.at, fire.leaf);
-                last = Some(fire.state);
-            }
-            Ok(last)
-        })?;
+        let last =
+            self.plan.get().compute(py, count, |plan| plan.next_n(state, count, memos, visit))?;
         if let Some(last) = last {
             *state = last;
         }
@@ -88,8 +82,9 @@ impl Cursor {
         let mut guard = self.lock(py);
         let Position { state, memos } = &mut *guard;
         let due = plan.compute(py, expected, |plan| plan.due(state, now, policy, memos))?;
-        let following = due.following.map(|fire_time| plan.stamp(py, fire_time)).transpose()?;
-        let mut kept = plan.stamp_all(py, &due.passed)?;
+        let following =
+            due.following.map(|fire_time| plan.stamp(py, fire_time, memos)).transpose()?;
+        let mut kept = plan.stamp_all(py, &due.passed, memos)?;
         if policy != Policy::Latest || kept.is_empty() {
             kept.insert(0, pending);
         }
@@ -119,21 +114,22 @@ impl Cursor {
         let Some(fire) = plan.compute(py, 1, |plan| plan.next(state, memos))? else {
             return Ok(None);
         };
-        let moment = plan.stamp(py, (fire.at, fire.leaf))?;
+        let moment = plan.stamp(py, (fire.at, fire.leaf), memos)?;
         *state = fire.state;
         Ok(Some(moment))
     }
 
     /// Move over the next n fire times and return them.
     fn next_n<'py>(&self, py: Python<'py>, n: Count) -> PyResult<Vec<Bound<'py, PyDateTime>>> {
-        let mut fire_times = Vec::new();
+        let mut fire_times = Vec::with_capacity(n.0.min(AT_ONCE));
         self.advance(py, n.0, |at, leaf| fire_times.push((at, leaf)))?;
-        self.plan.get().stamp_all(py, &fire_times)
+        let memos = self.lock(py).memos.clone();
+        self.plan.get().stamp_all(py, &fire_times, &memos)
     }
 
     /// Move over the next n fire times and return them as 64-bit integers in a buffer.
     fn next_micros(&self, py: Python<'_>, n: Count) -> PyResult<Buffer> {
-        let mut instants = Vec::new();
+        let mut instants = Vec::with_capacity(n.0.min(AT_ONCE));
         self.advance(py, n.0, |at, _| instants.push(at.get()))?;
         Ok(Buffer::new(instants))
     }

@@ -63,8 +63,9 @@ impl Plan {
         &self,
         py: Python<'py>,
         (at, leaf): Stamped,
+        memos: &[Memo],
     ) -> PyResult<Bound<'py, PyDateTime>> {
-        match (self.stamps.get(leaf), self.inner.wall(leaf, at)) {
+        match (self.stamps.get(leaf), self.inner.wall(leaf, at, memos)) {
             (Some(tzinfo), Some(wall)) => datetime::make(tzinfo.bind(py), wall),
             _ => Err(PySystemError::new_err(format!(
                 "plan must have a zone for each fire time, got: {leaf}"
@@ -77,8 +78,9 @@ impl Plan {
         &self,
         py: Python<'py>,
         fire_times: &[Stamped],
+        memos: &[Memo],
     ) -> PyResult<Vec<Bound<'py, PyDateTime>>> {
-        fire_times.iter().map(|fire_time| self.stamp(py, *fire_time)).collect()
+        fire_times.iter().map(|fire_time| self.stamp(py, *fire_time, memos)).collect()
     }
 
     /// Return the instant of a datetime, without asking its tzinfo if it is one of the plan's own.

@@ -95,6 +95,12 @@ impl Memo {
         offset: Offset::ZERO,
         page: Page::NONE,
     };
+
+    /// The offset at an instant, if it is known that its wall time has not been read before.
+    #[inline]
+    pub(crate) fn offset_at(&self, at: Micros) -> Option<Offset> {
+        (self.from <= at && at < self.until).then_some(self.offset)
+    }
 }
 
 impl CronSeries {
