@@ -45,7 +45,7 @@ def run(section: str, quick: bool) -> list[str]:
     if section == "memory":
         return memory.report(memory.measure(1 if quick else 3))
     if section == "brokers":
-        return cluster.report_brokers(cluster.measure_brokers(20 if quick else 300))
+        return cluster.report_brokers(cluster.measure_brokers(20 if quick else 100))
     if section == "cluster":
         return cluster.report_cluster(cluster.measure_cluster())
     return stores.report(stores.measure(1 if quick else 3))
