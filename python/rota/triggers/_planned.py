@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from array import array
 from contextlib import suppress
 from copy import deepcopy
 from datetime import date, datetime
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from rota._core import Cursor, Plan
+    from rota._core import Cursor, Micros, Plan
     from rota.model._enums import CoalescePolicy
 
 __all__ = ["PlannedTrigger", "definition", "moment_field"]
@@ -186,6 +187,15 @@ class PlannedTrigger(Trigger):
         if self.stateful:
             return super().next_n(n)
         return _limited(self._cursor.next_n, n)
+
+    def next_micros(self, n: int) -> Micros:
+        """Move over the next `n` fire times and return them as microseconds since 1970-01-01T00:00:00Z.
+
+        They are 64-bit integers in a buffer, which `numpy.asarray` and `memoryview` read without a copy.
+        """
+        if self.stateful:
+            return array("q", map(to_micros, self.next_n(n)))
+        return _limited(self._cursor.next_micros, n)
 
     def preview(self, n: int) -> list[datetime]:
         """Return the next `n` fire times without moving."""
