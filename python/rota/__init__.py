@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from rota._dropin import install_as_apscheduler as install_as_apscheduler
     from rota.abc import (
         JobFilter as JobFilter,
         Subscription as Subscription,
     )
     from rota.datastores.memory import MemoryDataStore as MemoryDataStore
+    from rota.datastores.sql.outages import RetrySettings as RetrySettings
     from rota.eventbrokers.local import LocalEventBroker as LocalEventBroker
     from rota.executors.async_ import AsyncJobExecutor as AsyncJobExecutor
     from rota.executors.subprocess import ProcessPoolJobExecutor as ProcessPoolJobExecutor
@@ -102,11 +104,13 @@ if TYPE_CHECKING:
     backend: Literal["rust", "python"]
 
 _MODULES = {
+    "rota._dropin": ("install_as_apscheduler",),
     "rota.abc": (
         "JobFilter",
         "Subscription",
     ),
     "rota.datastores.memory": ("MemoryDataStore",),
+    "rota.datastores.sql.outages": ("RetrySettings",),
     "rota.eventbrokers.local": ("LocalEventBroker",),
     "rota.executors.async_": ("AsyncJobExecutor",),
     "rota.executors.subprocess": ("ProcessPoolJobExecutor",),

@@ -29,6 +29,8 @@ _TRIGGERS = {
     "rota:AndTrigger": "rota.triggers.combining",
     "rota:OrTrigger": "rota.triggers.combining",
 }
+#: packages whose `package.module:Class` is read as the class of rota that stands there
+_other_packages: set[str] = set()
 #: what attrs and dataclasses write by themselves, and what says no more than the fields do
 _GENERATED = {"slots_getstate", "_dataclass_getstate"}
 
@@ -119,6 +121,12 @@ class _RotaClasses:
         return entry
 
     def named(self, name: str) -> RegisteredClass | None:
+        package, _, rest = name.partition(".")
+        if package in _other_packages:
+            module, _, cls = rest.rpartition(":")
+            name = f"rota:{cls}"
+            if _TRIGGERS.get(name, "rota") not in (f"rota.{module}", "rota"):
+                return None
         entry = self.by_name.get(name)
         if entry is None and name in _TRIGGERS:
             entry = self._add(getattr(import_module(_TRIGGERS[name]), name.removeprefix("rota:")))
@@ -181,6 +189,11 @@ class ClassRegistry:
 default_registry: ClassRegistry = (
     ClassRegistry()
 )  #: that of `register_class`; serializers use it unless told otherwise
+
+
+def accept_names_of(package: str) -> None:
+    """Read `package.triggers.cron:CronTrigger` as rota's own class of that name, likewise for all others."""
+    _other_packages.add(package)
 
 
 def register_class(
