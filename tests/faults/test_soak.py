@@ -36,12 +36,15 @@ SECOND = timedelta(seconds=1)
 
 
 @stores("postgresql")
-@pytest.mark.timeout(SECONDS + 600)
+@pytest.mark.timeout(8 * SECONDS + 120)
 def test_every_fire_time_becomes_one_job_whoever_is_killed(cluster: Cluster) -> None:
     observer = cluster.observer
     expected = add_schedules(observer)
     kill_at_random(cluster, Random(SEED))
-    cluster.wait_until(lambda: not observer.get_schedules() and not observer.get_jobs(), 300)
+    # A slow machine may fall behind; what counts is that it loses nothing.
+    cluster.wait_until(
+        lambda: not observer.get_schedules() and not observer.get_jobs(), 60 + 5 * SECONDS
+    )
     assert set(cluster.running().values()) == {0}
 
     began = cluster.journal.entries("began")
