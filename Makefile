@@ -10,7 +10,7 @@ CARGO := $(shell command -v cargo)
 BUILD_SOURCES := pyproject.toml $(wildcard build_backend/*.py Cargo.toml Cargo.lock) $(shell find rust -type f)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 # Building wheels and killing servers have no need of being done again on every interpreter and with every backend.
-PYTEST := pytest --ignore=tests/packaging --ignore=tests/faults
+PYTEST := pytest --ignore=tests/packaging --ignore=tests/faults --ignore=tests/simulation
 # Nor have the databases on every backend.
 PYTEST_AGAIN := $(PYTEST) -m "not once"
 
@@ -117,6 +117,13 @@ fuzz: .venv/.package ## compare the trigger cores with each other, with cronsim 
 .PHONY: test-faults
 test-faults: .venv/.package ## kill and freeze schedulers and servers, fill disks, cut connections
 	.venv/bin/pytest tests/faults
+
+SEEDS := 500
+
+.PHONY: simulate
+simulate: .venv/.package ## simulate a cluster under faults: make simulate SEEDS=500; and take rules out, to see that it fails
+	.venv/bin/python -m tests.simulation --seeds $(SEEDS)
+	.venv/bin/pytest tests/simulation
 
 SOAK_SECONDS := 300
 SOAK_SCHEDULES := 1000

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from anyio import CancelScope
 
-    from rota.model import Job
+    from rota.model import Job, Task
 
 __all__ = ["Claim", "Verdict"]
 
@@ -32,6 +32,7 @@ class Claim:
     :param job: the job as it was claimed, with its token
     :param deadline: until when, by the monotonic clock, the lease is certainly ours: counted from when it was asked for
     :param started_at: when it was started, by the data store's clock
+    :param task: its task, once that is known; before that it has not been called
     :param scope: while it runs, the scope of the worker that runs it
     :param verdict: why it is being cancelled, if it is
     """
@@ -39,6 +40,7 @@ class Claim:
     job: Job
     deadline: float
     started_at: datetime | None = None
+    task: Task | None = None
     scope: CancelScope | None = None
     verdict: Verdict | None = None
 

@@ -57,8 +57,13 @@ def firing(
 def _fire_times(
     schedule: Schedule, now: datetime, limit: int
 ) -> tuple[Sequence[datetime], datetime | None]:
-    """Return the fire times that become jobs, and the one that is next."""
-    pending = schedule.next_fire_time
+    """Return the fire times that become jobs, and the one that is next.
+
+    Fire times of a schedule ascend: a trigger that has replaced another begins after what that one fired for last.
+    """
+    pending, last = schedule.next_fire_time, schedule.last_fire_time
+    if pending is not None and last is not None and pending <= last:
+        _, pending = schedule.trigger.due(pending, last, CoalescePolicy.latest, 1)
     if pending is None or pending > now:
         return (), pending
     if schedule.coalesce is CoalescePolicy.all and schedule.catch_up_window is not None:

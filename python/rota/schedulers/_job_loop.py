@@ -155,10 +155,8 @@ class JobLoop:
                     claim.job.task_id,
                 )
                 claim.verdict = Verdict.lost
-                runnable = self._node.tasks.cached(claim.job.task_id)
-                task = None if runnable is None else runnable.task
                 now = self._time.at(self._clock.monotonic())
-                self._finished.append(stopped(claim.job, task, now, claim.started_at))
+                self._finished.append(stopped(claim.job, claim.task, now, claim.started_at))
         self._workers.summon()
 
     # what the workers do
@@ -255,8 +253,10 @@ class JobLoop:
     async def _let_go(self, releases: list[JobRelease], refused: Collection[UUID]) -> None:
         self._hungry = True  # there is room, and perhaps a task below its limit
         for release in releases:
-            claim = self._claims.pop(release.job.id)
-            if release.job.id in refused:
+            claim = self._claims.pop(
+                release.job.id, None
+            )  # a job that was lost and claimed again has two
+            if claim is not None and release.job.id in refused:
                 await self._publish_loss(claim)
 
     async def _release_all(self, releases: list[JobRelease]) -> set[UUID]:
@@ -286,8 +286,10 @@ class JobLoop:
 
     def _take(self, acquired: Acquired[Job], asked: float, room: int) -> None:
         """Have claimed jobs run. The leases count from when they were asked for."""
-        self._time.set(acquired.at, self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._time.set(acquired.at, now)
         deadline = asked + self._lease_seconds
+        too_late = deadline - now < self._keeper.least_seconds
         if acquired.items and not self._claims:
             self._keeper.begin()
         for job in acquired.items:
@@ -302,6 +304,8 @@ class JobLoop:
                     acquired.at,
                 )
                 self._finished.append(ended(job, JobOutcome.missed_start_deadline, acquired.at))
+            elif too_late:  # the answer took so long that the lease may end before it is renewed
+                self._finished.append(handed_back(job))
             else:
                 self._ready.append(claim)
         if acquired.items:

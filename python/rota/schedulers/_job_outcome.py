@@ -80,8 +80,11 @@ def handed_back(job: Job, after: timedelta | None = None) -> JobRelease:
 def stopped(
     job: Job, task: Task | None, finished_at: datetime, started_at: datetime | None
 ) -> JobRelease:
-    """Say what becomes of a job that was cut short by the stop: what its task says of abandoned ones."""
-    if task is not None and task.abandoned is AbandonedPolicy.run_again:
+    """Say what becomes of a job that was cut short by the stop: what its task says of abandoned ones.
+
+    :param task: `None` if it was not known yet, so that the job has not been called
+    """
+    if task is None or task.abandoned is AbandonedPolicy.run_again:
         return handed_back(job)
     return ended(job, JobOutcome.cancelled, finished_at, started_at=started_at)
 

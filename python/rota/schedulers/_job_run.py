@@ -69,7 +69,7 @@ class JobRunner:
         task: Task | None = None
         try:
             runnable = self._tasks.cached(job.task_id) or await self._look_up(job)
-            task = runnable.task
+            task = claim.task = runnable.task
             value = await self._call(runnable, self._executor(job), job, worker)
         except BaseException as exc:
             interrupted = isinstance(exc, get_cancelled_exc_class())

@@ -101,6 +101,7 @@ class LeaseKeeper:
         self, give_up: Callable[[Collection[UUID], Verdict], object]
     ) -> None:
         reserve = self._lease_seconds * RESERVE
+        longest = self._lease_seconds / RENEWALS_PER_LEASE
         while True:
             now = self._node.clock.monotonic()
             ends = {id_: claim.deadline - reserve for id_, claim in dict(self._claims).items()}
@@ -108,9 +109,13 @@ class LeaseKeeper:
             if expired:
                 give_up(expired, Verdict.lost)
             first = min((end for end in ends.values() if end > now), default=inf)
-            # Claims that are made meanwhile do not end before.
-            longest = self._lease_seconds - reserve
+            # Claims that are made meanwhile do not end before: see `least_seconds`.
             await self._sleep(min(first - now, longest), self._begun_too)
+
+    @property
+    def least_seconds(self) -> float:
+        """What must be left of the lease of a new claim, or it could end before the keeper has looked at it."""
+        return self._lease_seconds * (1 / RENEWALS_PER_LEASE + RESERVE)
 
     def begin(self) -> None:
         """Note that there are claims again, after there had been none."""

@@ -46,7 +46,8 @@ class Node:
 
     def outage(self, doing: str) -> Outage:
         """Return a record of failures of what `doing` names."""
-        outage = Outage(doing, self.logger, self.clock, self.random)
+        polling_seconds = self.polling_interval.total_seconds()
+        outage = Outage(doing, self.logger, self.clock, self.random, polling_seconds)
         self._outages[doing] = outage
         return outage
 

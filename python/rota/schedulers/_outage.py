@@ -20,10 +20,15 @@ class Outage:
     """The failures in a row of what one loop asks of the data store.
 
     :param doing: what fails, for the log: "claiming jobs"
+    :param polling_seconds: how often the data store is asked in any case; no pause is longer, so that work that has
+        become due in an outage does not wait longer than that after its end
     """
 
-    def __init__(self, doing: str, logger: Logger, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, doing: str, logger: Logger, clock: Clock, random: Random, polling_seconds: float
+    ) -> None:
         self._doing = doing
+        self._longest_seconds = min(LONGEST_PAUSE_SECONDS, polling_seconds)
         self._logger = logger
         self._clock = clock
         self._random = random
@@ -37,7 +42,7 @@ class Outage:
         self.problem = f"{type(exc).__name__}: {text}"
         if not self._failures:
             self._logger.error("%s failed; trying again until it works", self._doing, exc_info=exc)
-        pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 30), LONGEST_PAUSE_SECONDS)
+        pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 30), self._longest_seconds)
         self._failures += 1
         return pause * self._random.uniform(0.5, 1)
 
