@@ -19,6 +19,7 @@ from rota import _reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from rota import _core as _typed
 
@@ -58,6 +59,14 @@ class Core(Protocol):
     def between_many(
         self, plans: Sequence[_typed.Plan], after: int, until: int, limit_each: int
     ) -> list[_typed.Micros]: ...
+    def due_batch(
+        self,
+        cursors: Sequence[_typed.Cursor],
+        pending: Sequence[datetime],
+        now: datetime,
+        policies: Sequence[int],
+        limit: int,
+    ) -> list[tuple[list[datetime], datetime | None] | Exception]: ...
 
 
 def select(mode: str) -> tuple[Literal["rust", "python"], Core]:

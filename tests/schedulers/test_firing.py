@@ -13,7 +13,7 @@ import pytest
 
 from rota.abc import Trigger
 from rota.model import CoalescePolicy, Schedule, ScheduleResult
-from rota.schedulers._firing import MAX_ERROR_TEXT, firing
+from rota.schedulers._firing import MAX_ERROR_TEXT, firings
 from rota.triggers import CronTrigger, DateTrigger, IntervalTrigger
 
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
@@ -39,7 +39,8 @@ def schedule(trigger: Trigger | None = None, **fields: Any) -> Schedule:
 
 def decide(schedule: Schedule, now: datetime, limit: int = 1000, seed: int = 1) -> ScheduleResult:
     numbers = count(1)
-    return firing(schedule, now, Random(seed), lambda: UUID(int=next(numbers)), limit)
+    (result,) = firings([schedule], now, Random(seed), lambda: UUID(int=next(numbers)), limit)
+    return result
 
 
 def scheduled(result: ScheduleResult) -> list[datetime | None]:

@@ -53,12 +53,12 @@ async def _no_deadline(keeper: Any, give_up: object) -> None:
     await keeper._node.clock.sleep(1e6)
 
 
-def _ascending(schedule: Any, *args: Any) -> Any:
-    """Forget what a schedule has fired for."""
-    return _decide(evolve(schedule, last_fire_time=None), *args)
+def _ascending(schedules: Any, *args: Any) -> Any:
+    """Forget what schedules have fired for."""
+    return _decide([evolve(schedule, last_fire_time=None) for schedule in schedules], *args)
 
 
-_decide = _firing.firing
+_decide = _firing.firings
 
 
 #: By name: where the rule is, and what stands there instead.
@@ -68,7 +68,7 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "unique key": (ResultTable, "take", _unique_key),
     "atomic advance": (RemoteStore, "release_schedules", _atomic_advance),
     "monotonic deadline": (LeaseKeeper, "_give_up_in_time", _no_deadline),
-    "ascending fire times": (_schedule_loop, "firing", _ascending),
+    "ascending fire times": (_schedule_loop, "firings", _ascending),
 }
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
 from rota.model import CoalescePolicy, Job, Schedule, ScheduleResult
+from rota.triggers._batch import due_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,25 +14,47 @@ if TYPE_CHECKING:
     from random import Random
     from uuid import UUID
 
-__all__ = ["MAX_ERROR_TEXT", "firing"]
+    from rota.triggers._batch import Due
+
+__all__ = ["MAX_ERROR_TEXT", "firings"]
 
 MAX_ERROR_TEXT = 1_000  #: characters of an error that is stored with a schedule
 _MICROSECOND = timedelta(microseconds=1)
 _NO_JITTER = timedelta(0)
 
 
-def firing(
-    schedule: Schedule, now: datetime, random: Random, new_id: Callable[[], UUID], limit: int
-) -> ScheduleResult:
-    """Decide which jobs a claimed schedule gives at `now`, and when it is due next.
+def firings(
+    schedules: Sequence[Schedule],
+    now: datetime,
+    random: Random,
+    new_id: Callable[[], UUID],
+    limit: int,
+) -> list[ScheduleResult]:
+    """Decide which jobs claimed schedules give at `now`, and when each is due next; their triggers are asked together.
 
     A trigger that raises, or returns what is no fire time, gives a result with an error and without jobs.
 
     :param now: the time by the data store's clock (UTC)
-    :param limit: the number of jobs, at most; under `CoalescePolicy.all` the schedule is still due after that many
+    :param limit: the number of jobs of each, at most; under `CoalescePolicy.all` it is still due after that many
     """
+    answers = _fire_times(schedules, now, limit)
+    return [
+        _firing(schedule, answer, now, random, new_id)
+        for schedule, answer in zip(schedules, answers, strict=True)
+    ]
+
+
+def _firing(
+    schedule: Schedule,
+    answer: Due | BaseException,
+    now: datetime,
+    random: Random,
+    new_id: Callable[[], UUID],
+) -> ScheduleResult:
     try:
-        times, following = _fire_times(schedule, now, limit)
+        if isinstance(answer, BaseException):
+            raise answer
+        times, following = answer
         jobs = _jobs(schedule, times, following, now, random, new_id)
     except BaseException as exc:  # noqa: BLE001 - the trigger may be the user's and raise anything
         return ScheduleResult(
@@ -55,9 +78,33 @@ def firing(
 
 
 def _fire_times(
-    schedule: Schedule, now: datetime, limit: int
-) -> tuple[Sequence[datetime], datetime | None]:
-    """Return the fire times that become jobs, and the one that is next.
+    schedules: Sequence[Schedule], now: datetime, limit: int
+) -> list[Due | BaseException]:
+    """Return, for each schedule, the fire times that become jobs and the next one, or what its trigger raised."""
+    answers: list[Due | BaseException] = []
+    due: list[int] = []
+    moments: list[datetime] = []
+    for schedule in schedules:
+        answers.append(((), None))
+        try:
+            pending = _first_to_consider(schedule, now)
+            if pending is not None and pending <= now:
+                due.append(len(answers) - 1)
+                moments.append(pending)
+            answers[-1] = ((), pending)
+        except BaseException as exc:  # noqa: BLE001 - the trigger may be the user's and raise anything
+            answers[-1] = exc
+    triggers = [schedules[index].trigger for index in due]
+    policies = [schedules[index].coalesce for index in due]
+    for index, answer in zip(
+        due, due_of_many(triggers, moments, now, policies, limit), strict=True
+    ):
+        answers[index] = answer
+    return answers
+
+
+def _first_to_consider(schedule: Schedule, now: datetime) -> datetime | None:
+    """Return the fire time that the schedule waits for, leaving out what it is too late for.
 
     Fire times of a schedule ascend: a trigger that has replaced another begins after what that one fired for last.
     """
@@ -65,14 +112,12 @@ def _fire_times(
     if pending is not None and last is not None and pending <= last:
         _, pending = schedule.trigger.due(pending, last, CoalescePolicy.latest, 1)
     if pending is None or pending > now:
-        return (), pending
+        return pending
     if schedule.coalesce is CoalescePolicy.all and schedule.catch_up_window is not None:
         too_late = now - schedule.catch_up_window - _MICROSECOND
         if pending <= too_late:
             _, pending = schedule.trigger.due(pending, too_late, CoalescePolicy.latest, 1)
-            if pending is None or pending > now:
-                return (), pending
-    return schedule.trigger.due(pending, now, schedule.coalesce, limit)
+    return pending
 
 
 def _jobs(

@@ -185,8 +185,10 @@ class JobLoop:
         self._running -= 1
         if release is not None:
             self._finished.append(release)
-        elif self._claims.pop(claim.job.id, None) is not None:
+        elif (held := self._claims.get(claim.job.id)) is not None:
             self._lost.append(claim)
+            if held is claim:  # and not a newer claim of the same job
+                del self._claims[claim.job.id]
         if self._closing:
             self._progress.ring()
 
@@ -253,11 +255,14 @@ class JobLoop:
     async def _let_go(self, releases: list[JobRelease], refused: Collection[UUID]) -> None:
         self._hungry = True  # there is room, and perhaps a task below its limit
         for release in releases:
-            claim = self._claims.pop(
-                release.job.id, None
-            )  # a job that was lost and claimed again has two
-            if claim is not None and release.job.id in refused:
-                await self._publish_loss(claim)
+            job = release.job
+            claim = self._claims.get(job.id)
+            if (
+                claim is not None and claim.job.token == job.token
+            ):  # and not a newer claim of the same job
+                del self._claims[job.id]
+            if claim is not None and job.id in refused:
+                await self._publish_loss(job)
 
     async def _release_all(self, releases: list[JobRelease]) -> set[UUID]:
         try:
@@ -362,10 +367,9 @@ class JobLoop:
     async def _publish_losses(self) -> None:
         lost, self._lost = self._lost, []
         for claim in lost:
-            await self._publish_loss(claim)
+            await self._publish_loss(claim.job)
 
-    async def _publish_loss(self, claim: Claim) -> None:
-        job = claim.job
+    async def _publish_loss(self, job: Job) -> None:
         self._logger.warning(
             "the lease on job %s of task %r was lost; nothing is recorded", job.id, job.task_id
         )

@@ -9,7 +9,7 @@ from anyio import lowlevel
 
 from rota.model import CoalescePolicy, EventsMissed, ScheduleAdded, ScheduleUpdated
 from rota.schedulers._alarm import Alarm
-from rota.schedulers._firing import firing
+from rota.schedulers._firing import firings
 from rota.schedulers._overlaps import Overlaps
 from rota.schedulers._wakeup import WakeUp
 
@@ -114,17 +114,15 @@ class ScheduleLoop:
     def _decide(self, schedules: Sequence[Schedule], now: datetime) -> list[ScheduleResult]:
         random, new_id = self._node.random, self._node.new_id
         explain = self._logger.isEnabledFor(DEBUG)
-        results = []
-        for schedule in schedules:
-            due = _count_due(schedule, now) if explain else 0
-            result = firing(schedule, now, random, new_id, FIRE_TIMES_PER_PASS)
+        counts = [_count_due(schedule, now) if explain else 0 for schedule in schedules]
+        results = firings(schedules, now, random, new_id, FIRE_TIMES_PER_PASS)
+        for schedule, due, result in zip(schedules, counts, results, strict=True):
             if result.error is not None:
                 self._logger.error(
                     "schedule %r is set aside, its trigger failed: %s", schedule.id, result.error
                 )
             elif explain:
                 self._explain(schedule, result, due)
-            results.append(result)
         return results
 
     def _explain(self, schedule: Schedule, result: ScheduleResult, due: int) -> None:
