@@ -11,7 +11,9 @@ import socket
 from collections import Counter
 from functools import cache
 
+import anyio
 import pytest
+from sqlalchemy import MetaData
 
 PORTS = {"postgresql": 5432, "mariadb": 3306, "redis": 6379, "mqtt": 1883, "nats": 4222}
 
@@ -77,3 +79,22 @@ def mqtt_url() -> str:
 @pytest.fixture
 def nats_url() -> str:
     return f"nats://{need('nats')}"
+
+
+def drop_tables(url: str, prefix: str) -> None:
+    """Drop the tables of a data store whose names begin with `prefix`."""
+    from rota.datastores.sql.engines import engine_for
+
+    if url.startswith("sqlite"):
+        return
+
+    async def drop() -> None:
+        engine, metadata = engine_for(url), MetaData()
+        async with engine.begin() as connection:
+            await connection.run_sync(
+                metadata.reflect, only=lambda name, _: name.startswith(prefix)
+            )
+            await connection.run_sync(metadata.drop_all)
+        await engine.dispose()
+
+    anyio.run(drop)

@@ -15,7 +15,7 @@ from rota import CronTrigger, IntervalTrigger, JobOutcome, Scheduler, task
 from rota._environment import new_id
 from rota.cli import main
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
-from tests._services import need
+from tests._services import drop_tables, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,36 +94,7 @@ def store(request: pytest.FixtureRequest, rota: Command, tmp_path: Path) -> Iter
         )
         scheduler.add_job(greet, args=["Grace"])
     yield store
-    drop(store)
-
-
-def drop(store: Store) -> None:
-    from sqlalchemy import MetaData, create_engine
-
-    if store.url.startswith("sqlite"):
-        return
-    driver = "postgresql+psycopg" if "postgres" in store.url else "mysql+asyncmy"
-    if "asyncmy" in driver:
-        import anyio
-        from sqlalchemy.ext.asyncio import create_async_engine
-
-        async def drop_all() -> None:
-            engine = create_async_engine(store.url.replace("mariadb", driver))
-            async with engine.begin() as connection:
-                metadata = MetaData()
-                await connection.run_sync(
-                    metadata.reflect, only=lambda name, _: name.startswith(store.prefix)
-                )
-                await connection.run_sync(metadata.drop_all)
-            await engine.dispose()
-
-        anyio.run(drop_all)
-        return
-    engine = create_engine(store.url.replace("postgresql", driver))
-    metadata = MetaData()
-    metadata.reflect(engine, only=lambda name, _: name.startswith(store.prefix))
-    metadata.drop_all(engine)
-    engine.dispose()
+    drop_tables(url, store.prefix)
 
 
 def test_schedules_from_list_to_remove(store: Store) -> None:

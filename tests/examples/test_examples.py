@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests._services import need
+from tests._services import drop_tables, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +97,10 @@ def test_standalone_programs_tick(name: str, tmp_path: Path) -> None:
         url = f"postgresql://postgres@{need('postgresql')}/test"
     elif "mysql" in name:
         url = f"mariadb://root@{need('mariadb')}/test"
+    drop_tables(url, "example_")
     with running(EXAMPLES, sys.executable, EXAMPLES / name, url=url) as process:
         lines_with(process, "Hello, the time is", 2)
+    drop_tables(url, "example_")
 
 
 def test_schedule_survives_a_kill(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = ["StoreOptions", "interface", "on_store", "open_store", "run_async"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+ENDING_SECONDS = 1
 ANSWER_SECONDS = 3  #: how long a data store that does not answer is tried
 
 
@@ -132,13 +134,27 @@ def run_async(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         import anyio
+        import anyio.to_thread
 
         async def call() -> R:
-            return await function(*args, **kwargs)
+            try:
+                return await function(*args, **kwargs)
+            finally:
+                await anyio.to_thread.run_sync(_join_database_threads)
 
         return anyio.run(call)
 
     return run
+
+
+def _join_database_threads() -> None:
+    """Wait for the threads of connections that could not be opened: they report to the event loop once more.
+
+    Without that aiosqlite prints a traceback if the loop has ended before.
+    """
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            thread.join(ENDING_SECONDS)
 
 
 def _serializer(options: StoreOptions) -> Serializer:

@@ -101,6 +101,7 @@ class WorkerPool:
                         await self._let_others_run()
         except get_cancelled_exc_class():
             if being_cancelled():
+                self.close()  # the pool is torn down: a further worker would be cancelled, too, and start another
                 raise
             # A job cancelled the task that it ran in, which took effect only after it had ended.
         except Exception as exc:
