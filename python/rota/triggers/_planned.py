@@ -169,10 +169,9 @@ class PlannedTrigger(Trigger):
 
     def copy(self) -> Self:
         """Return a trigger at the same position that moves independently of this one. They share the plan."""
-        state = self._state()
-        plan = None if state is None else self._plan
+        state, plan = self._state(), self._plan  # made here, so that all copies share it
         clone = self._clone()
-        if plan is not None:
+        if state is not None:
             clone._cursor = plan.cursor(state)  # type: ignore[arg-type]  # it came from there
         return clone
 
