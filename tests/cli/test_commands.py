@@ -218,6 +218,36 @@ def make():
 """
 
 
+class Gone:
+    """An argument whose class will not be there any more."""
+
+
+def test_schedule_that_cannot_be_read_is_reported_and_can_be_removed(
+    rota: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(rota, f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    with store.open() as scheduler:
+        scheduler.add_schedule(greet, IntervalTrigger(hours=1), id="sound", args=["Ada"])
+        scheduler.add_schedule(greet, IntervalTrigger(hours=1), id="broken", args=[Gone()])
+    monkeypatch.delattr(sys.modules[__name__], "Gone")
+    result = rota("schedules", "list", "--json", *store.options)
+    assert [schedule["id"] for schedule in json.loads(result.stdout)] == ["sound"]
+    assert result.stderr.startswith("rota: unreadable: schedule broken: ")
+    assert "unreadable: schedule broken" in rota("doctor", *store.options).stderr
+    assert store("schedules", "remove", "broken") == "removed broken\n"
+    assert rota("schedules", "list", *store.options).stderr == ""
+
+
+def test_looking_at_what_is_not_there_makes_nothing(rota: Command, tmp_path: Path) -> None:
+    path = tmp_path / "none.sqlite3"
+    result = rota("schedules", "list", "--store", f"sqlite:///{path}", status=1)
+    assert result.stderr == f"Error: there is no file {path}\n"
+    assert not path.exists()
+    path.touch()
+    result = rota("jobs", "list", "--store", f"sqlite:///{path}", status=1)
+    assert "rota db upgrade" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["scheduler", "make"])
 def test_run_runs_the_scheduler_of_a_program_until_it_is_told_to_stop(
     name: str, tmp_path: Path
@@ -259,6 +289,7 @@ def test_run_runs_the_scheduler_of_a_program_until_it_is_told_to_stop(
         (["forecast", "--from", "yesterday", "-s", "{sqlite}"], 1, "--from must be a datetime"),
         (["db", "show", "-s", "postgresql://postgres@127.0.0.1:1/x"], 1, "rota: "),
         (["db", "show", "-s", "sqlite:////nowhere/at/all.sqlite3"], 1, "unable to open database"),
+        (["next", "0 9 * * *", "--after", "9999-12-31T23:00:00", "--tz", "UTC"], 1, "rota: "),
         (["run", "nowhere"], 2, "expected MODULE:SCHEDULER"),
         (["run", "nowhere_at_all:x"], 1, "cannot import nowhere_at_all"),
         (["run", "json:nothing"], 1, "json has no nothing"),

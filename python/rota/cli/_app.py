@@ -8,8 +8,6 @@ from importlib import import_module
 
 import click
 
-from rota.model import RotaError
-
 __all__ = ["app", "run"]
 
 #: Each command, and what `rota --help` says of it; the module `_<name>` has it as `command`.
@@ -77,7 +75,9 @@ def run() -> None:
 
 def _is_expected(error: Exception) -> bool:
     """Tell whether an error is about what was asked for, and not a flaw of rota."""
-    if isinstance(error, RotaError | OSError):
+    from rota.model import RotaError
+
+    if isinstance(error, RotaError | OSError | OverflowError):
         return True
     module = type(error).__module__.partition(".")[0]
     return module in ("sqlalchemy", "sqlite3", "asyncpg", "psycopg", "asyncmy", "pymysql")

@@ -108,9 +108,16 @@ async def resume_schedule(store: StoreOptions, schedule_id: str, from_now: bool)
 @run_async
 async def remove_schedule(store: StoreOptions, schedule_id: str) -> None:
     """Remove a schedule; jobs that it has given already are not affected."""
+    from rota import LocalEventBroker, ScheduleLookupError, ScheduleRemoved
+
+    removed: list[object] = []
     async with interface(store) as scheduler:
-        await scheduler.get_schedule(schedule_id)
-        await scheduler.remove_schedule(schedule_id)
+        broker = scheduler.event_broker
+        assert isinstance(broker, LocalEventBroker), "the interface has one"
+        broker.subscribe_inline(removed.append, (ScheduleRemoved,))
+        await scheduler.remove_schedule(schedule_id)  # also one that cannot be read
+    if not removed:
+        raise ScheduleLookupError(schedule_id)
     click.echo(f"removed {schedule_id}")
 
 
@@ -122,16 +129,7 @@ async def remove_schedule(store: StoreOptions, schedule_id: str) -> None:
 async def run_schedule(store: StoreOptions, schedule_id: str, as_json: bool) -> None:
     """Have the task of a schedule run once, now, with its arguments; its fire times stay as they are."""
     async with interface(store) as scheduler:
-        schedule = await scheduler.get_schedule(schedule_id)
-        job_id = await scheduler.add_job(
-            schedule.task_id,
-            args=schedule.args,
-            kwargs=schedule.kwargs,
-            job_executor=schedule.job_executor,
-            metadata=schedule.metadata,
-            priority=schedule.priority,
-            result_expiration_time=schedule.job_result_expiration_time,
-        )
+        job_id = await scheduler.run_schedule(schedule_id)
     if as_json:
         print_json({"job_id": job_id})
     else:

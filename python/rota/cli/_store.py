@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from rota import AsyncScheduler
+    from rota import AsyncScheduler, Event
     from rota.abc import Serializer
     from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 
@@ -121,11 +121,45 @@ def open_store(options: StoreOptions) -> SQLAlchemyDataStore:
 
 @asynccontextmanager
 async def interface(options: StoreOptions) -> AsyncIterator[AsyncScheduler]:
-    """Provide a scheduler on the data store that is never started."""
-    from rota import AsyncScheduler
+    """Provide a scheduler on a data store that is there; it is never started.
 
-    async with AsyncScheduler(open_store(options)) as scheduler:
+    What cannot be read is reported on standard error.
+
+    :raises click.ClickException: if there are no tables
+    """
+    from rota import (
+        AsyncScheduler,
+        JobDeserializationFailed,
+        LocalEventBroker,
+        ScheduleDeserializationFailed,
+    )
+
+    await require_tables(options)
+    broker = LocalEventBroker()
+    broker.subscribe_inline(_report, (ScheduleDeserializationFailed, JobDeserializationFailed))
+    async with AsyncScheduler(open_store(options), broker) as scheduler:
         yield scheduler
+
+
+async def require_tables(options: StoreOptions) -> None:
+    """Raise if there is no data store at the URL: nothing is made by looking."""
+    import anyio
+    from sqlalchemy import make_url
+
+    store = open_store(options)
+    url = make_url(options.url)
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    if file and not await anyio.Path(file).exists():
+        raise click.ClickException(f"there is no file {file}")
+    if await store.schema_version() is None:
+        raise click.ClickException("there are no tables; make them with: rota db upgrade")
+
+
+def _report(event: Event) -> None:
+    names = [name for name in ("schedule_id", "job_id") if hasattr(event, name)]
+    ids = ", ".join(f"{name.removesuffix('_id')} {getattr(event, name)!s}" for name in names)
+    reason = str(getattr(event, "exception", "")).partition("\n")[0]
+    click.echo(f"rota: unreadable: {ids}: {reason}", err=True)
 
 
 def run_async(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
