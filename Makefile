@@ -93,8 +93,10 @@ test-matrix: $(UV) ## run the tests on every supported Python that is found
 	@for python in $$($(INTERPRETERS)); do $(MAKE) test-on PYTHON="$$python"; done
 
 .PHONY: test-ends
-test-ends: $(UV) ## run the tests on the oldest and on the newest supported Python that are found
-	@for python in $$($(INTERPRETERS) | sed -n '1{p;d};$$p'); do $(MAKE) test-on PYTHON="$$python"; done
+test-ends: $(UV) ## run the tests that may differ on the oldest and on the newest supported Python that are found
+	@for python in $$($(INTERPRETERS) | sed -n '1{p;d};$$p'); do \
+		$(MAKE) test-on PYTHON="$$python" PYTEST='$(PYTEST_AGAIN)'; \
+	done
 
 .PHONY: test-on
 test-on: VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')

@@ -184,8 +184,9 @@ def test_worker_that_is_cut_off_gives_up_its_job_before_another_takes_it(
     observer.configure_task(
         "linger", func=_tasks.linger_and_leave, abandoned=AbandonedPolicy.run_again
     )
-    job = observer.add_job("linger", args=[3], result_expiration_time=3600)
-    cluster.start("cut-off", url=server.url_at(proxy.port))
+    job = observer.add_job("linger", args=[7], result_expiration_time=3600)
+    # A tenth of the lease, in which the job is given up, is half a second: a busy machine may not run us for some time.
+    cluster.start("cut-off", url=server.url_at(proxy.port), lease_seconds=5)
     cluster.wait_for(1, "began")
     proxy.hold()
     cluster.start("heir")
