@@ -10,6 +10,11 @@ from hypothesis import HealthCheck, settings
 
 from rota import _backend
 
+#: before any test imports them
+pytest.register_assert_rewrite(
+    "rota.testing._datastore", "rota.testing._eventbroker", "rota.testing._remote_eventbroker"
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -63,7 +63,7 @@ class Schedule:
     trigger: Trigger = field()
     args: Sequence[Any] = field(default=(), converter=as_args)
     kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)
-    paused: bool = field(default=False)
+    paused: bool = field(default=False, validator=of_type(bool))
     coalesce: CoalescePolicy = field(default=CoalescePolicy.latest, converter=as_coalesce_policy)
     misfire_grace_time: timedelta | None = field(
         default=None, converter=as_timedelta, validator=positive_or_none

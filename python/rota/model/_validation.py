@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from attrs import Attribute
 
 MAX_ID_LENGTH = 500  #: characters; the shortest key that every supported database can index
+MAX_LENGTH = timedelta(
+    days=36_525
+)  #: of any length of time: a century, so that sums with times stay within the years
+MAX_LIMIT = 2**31 - 1
 _E = TypeVar("_E", bound="Enum")
 
 
@@ -25,11 +29,19 @@ def as_timedelta(value: timedelta | float) -> timedelta: ...
 def as_timedelta(value: None) -> None: ...
 def as_timedelta(value: timedelta | float | None) -> timedelta | None:
     """Convert a number of seconds to a `timedelta`; leave the others alone."""
-    if value is None or isinstance(value, timedelta):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a timedelta or a number of seconds, got: {value!r}")
-    return timedelta(seconds=value)
+    if value is None:
+        return None
+    if not isinstance(value, timedelta):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"expected a timedelta or a number of seconds, got: {value!r}")
+        if not abs(value) <= MAX_LENGTH.total_seconds():  # of NaN, too
+            raise ValueError(
+                f"a length of time must be at most {MAX_LENGTH.days} days, got: {value} seconds"
+            )
+        return timedelta(seconds=value)
+    if value > MAX_LENGTH:
+        raise ValueError(f"a length of time must be at most {MAX_LENGTH.days} days, got: {value}")
+    return value
 
 
 def as_utc(value: datetime | None) -> datetime | None:
@@ -75,12 +87,16 @@ def as_overlap_policy(value: OverlapPolicy | str) -> OverlapPolicy:
 
 
 def as_args(value: Iterable[Any]) -> tuple[Any, ...]:
-    """Accept any iterable as positional arguments."""
+    """Accept any iterable as positional arguments, but text, which is meant as a single one."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise TypeError(f"args must be a sequence of arguments, got: {value!r:.100}")
     return tuple(value)
 
 
 def as_kwargs(value: Mapping[str, Any]) -> dict[str, Any]:
     """Copy keyword arguments."""
+    if not hasattr(value, "keys") or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"kwargs must be a mapping from names to values, got: {value!r:.100}")
     return dict(value)
 
 
@@ -93,6 +109,8 @@ def as_tags(value: Iterable[str]) -> frozenset[str]:
 
 def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Check that the metadata can be stored as JSON."""
+    if not hasattr(value, "keys"):
+        raise TypeError(f"metadata must be a mapping, got: {value!r:.100}")
     if not value:
         return {}
     try:
@@ -114,6 +132,8 @@ def identifier(_instance: object, attribute: Attribute[Any], value: object) -> N
         )
     if "\0" in value:
         raise ValueError(f"{attribute.name} must not contain a NUL character, got: {value!r}")
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{attribute.name} must not contain half a character, got: {value!r}")
 
 
 def of_type(*types: type) -> Callable[[object, Attribute[Any], object], None]:
@@ -133,6 +153,8 @@ def running_limit(_instance: object, attribute: Attribute[Any], value: int | Non
         raise TypeError(f"{attribute.name} must be a whole number, got: {value!r}")
     if value is not None and value < 1:
         raise ValueError(f"{attribute.name} must be at least 1, got: {value}")
+    if value is not None and value > MAX_LIMIT:
+        raise ValueError(f"{attribute.name} must be at most {MAX_LIMIT}, got: {value}")
 
 
 def positive_or_none(_instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:

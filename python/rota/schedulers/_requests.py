@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from rota.abc import Trigger
 from rota.model import CoalescePolicy, Job, OverlapPolicy, Schedule, Task, unset
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Required
 
-    from rota.abc import Trigger
     from rota.model import UnsetValue
 
 __all__ = ["JobRequest", "ScheduleRequest", "new_job", "new_schedule"]
@@ -58,6 +58,8 @@ class JobRequest(TypedDict, total=False):
 
 def new_schedule(task: Task, request: ScheduleRequest, new_id: Callable[[], UUID]) -> Schedule:
     """Return the schedule of `task` that was asked for, due at its trigger's next fire time."""
+    if not isinstance(request["trigger"], Trigger):
+        raise TypeError(f"trigger must be a trigger, got: {request['trigger']!r:.100}")
     trigger = request["trigger"].copy()  # the caller may use his for other schedules, too
     misfire_grace_time = request.get("misfire_grace_time", unset)
     return Schedule(

@@ -118,6 +118,8 @@ class ScheduleOperations(SchedulerBase):
 
         :param connection: see `add_schedule`
         """
+        if not isinstance(conflict_policy, ConflictPolicy):
+            raise TypeError(f"conflict_policy must be a ConflictPolicy, got: {conflict_policy!r}")
         additions = self._additions(connection)
         added = []
         for request in schedules:
