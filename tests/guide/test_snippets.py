@@ -150,8 +150,8 @@ def test_synchronous_listener_receives_events_of_both_types(
 
 def test_debug_logging_explains_what_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     clock = VirtualClock()
+    caplog.set_level("DEBUG", logger="rota")  # which is also undone in the end
     run_snippet("logging_debug.py")
-    caplog.set_level("DEBUG", logger="rota")
 
     async def main() -> None:
         async with AsyncScheduler(clock=clock) as scheduler:

@@ -150,5 +150,5 @@ def _count_due(schedule: Schedule, now: datetime) -> int:
     """Count the fire times up to `now`, for the log."""
     try:
         return 1 + schedule.trigger.remaining(now, limit=COUNTED_FOR_LOG - 1)
-    except Exception:  # noqa: BLE001 - the decision will say what is wrong with the trigger
+    except BaseException:  # noqa: BLE001 - the decision will say what is wrong with the trigger
         return 0
