@@ -104,6 +104,7 @@ class Scheduler:
         self._async = scheduler
         self._async._facade = self
         self._thread: PortalThread | None = None
+        self._closing = False
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -184,14 +185,19 @@ class Scheduler:
 
     def _close(self) -> None:
         with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is None:
-            return
+            thread = self._thread
+            if thread is None or self._closing:
+                return
+            self._closing = True  # whoever uses it meanwhile must not start it anew
         atexit.unregister(self._close)
-        if not thread.close(self._async.shutdown_timeout.total_seconds() + CLOSE_SECONDS):
-            self.logger.error(
-                "the scheduler's thread does not end: something blocks its event loop"
-            )
+        try:
+            if not thread.close(self._async.shutdown_timeout.total_seconds() + CLOSE_SECONDS):
+                self.logger.error(
+                    "the scheduler's thread does not end: something blocks its event loop"
+                )
+        finally:
+            with self._lock:
+                self._thread, self._closing = None, False
 
     @contextmanager
     def _stopping_on_signals(self, thread: PortalThread) -> Iterator[None]:
