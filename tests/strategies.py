@@ -246,8 +246,9 @@ simple_specs = st.one_of(
 
 
 THRESHOLDS = [0, 0, SECOND, 60 * SECOND, 3600 * SECOND, DAY]
-#: What to pass over in a plan that meets all the time, because its threshold is long, can only be walked.
-SHORT_THRESHOLDS = [0, 0, SECOND // 2]
+#: Passing over a plan whose parts never pause for twice its threshold means walking it, which takes too long here:
+#: where plans are nested, or passed over, they meet at once or not at all.
+SHORT_THRESHOLDS = [0]
 
 
 @st.composite
