@@ -188,6 +188,7 @@ class BaseEventBroker(EventBroker):
                 "the listener %r does not keep up: events are dropped until its queue of %d is empty",
                 listener.callback,
                 listener.capacity,
+                extra={"event": "listener.overflowed"},
             )
 
     # event loops

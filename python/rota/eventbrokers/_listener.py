@@ -67,7 +67,11 @@ class InlineListener:
         try:
             self.callback(event)
         except Exception:
-            self.office.logger.exception("could not react to a %s", type(event).__name__)
+            self.office.logger.exception(
+                "could not react to a %s",
+                type(event).__name__,
+                extra={"event": "listener.failed"},
+            )
 
 
 @define(eq=False)
@@ -172,5 +176,8 @@ class QueuedListener:
 
     def _log_failure(self, event: Event) -> None:
         self.office.logger.exception(
-            "the listener %r raised when told of a %s", self.callback, type(event).__name__
+            "the listener %r raised when told of a %s",
+            self.callback,
+            type(event).__name__,
+            extra={"event": "listener.failed"},
         )

@@ -108,7 +108,7 @@ class Messages:
     def _say_once(self, text: str) -> None:
         if text not in self._said:
             self._said.add(text)
-            self.logger.warning("%s", text)
+            self.logger.warning("%s", text, extra={"event": "event_broker.message_refused"})
 
 
 def _shortened(event: Event, kept: int) -> Event:

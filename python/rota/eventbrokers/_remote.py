@@ -155,7 +155,8 @@ class RemoteEventBroker(BaseEventBroker):
             first, self._overflowing = dropped and not self._overflowing, bool(dropped)
         if first:
             self.logger.warning(
-                "events come faster than they can be sent to other processes: some are dropped"
+                "events come faster than they can be sent to other processes: some are dropped",
+                extra={"event": "event_broker.overflowed"},
             )
         if thread == get_ident():
             line.nudge()
@@ -175,7 +176,11 @@ class RemoteEventBroker(BaseEventBroker):
     def connected(self, *, again: bool) -> None:
         """Take note of a connection; `again` if messages may have been missed before."""
         if self._problem is not None:
-            self.logger.info("connected to the event broker again: %s", self.place)
+            self.logger.info(
+                "connected to the event broker again: %s",
+                self.place,
+                extra={"event": "event_broker.connected"},
+            )
             self._problem = None
         if again:
             assert self._clock is not None, "it was started"
@@ -190,6 +195,7 @@ class RemoteEventBroker(BaseEventBroker):
                 "polling. Trying again until it works: %s: %s",
                 self.place,
                 reason,
+                extra={"event": "event_broker.disconnected"},
             )
         self._problem = f"not connected to {self.place}: {reason}"
 

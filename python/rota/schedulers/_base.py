@@ -76,4 +76,8 @@ class SchedulerBase(Settings):
         error = JobExecutorLookupError(name, self.job_executors)
         if not self.data_store.persistent:
             raise error
-        self.logger.warning("%s; schedulers that run the jobs must have it", error)
+        self.logger.warning(
+            "%s; schedulers that run the jobs must have it",
+            error,
+            extra={"event": "executor.unknown", "job_executor": name},
+        )

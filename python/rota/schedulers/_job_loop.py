@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from logging import DEBUG
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -19,6 +18,7 @@ from rota.model import (
 )
 from rota.schedulers._alarm import Alarm
 from rota.schedulers._claim import Claim, Verdict
+from rota.schedulers._job_log import JobLog
 from rota.schedulers._job_outcome import ended, handed_back, stopped
 from rota.schedulers._job_run import JobRunner
 from rota.schedulers._store_time import StoreTime
@@ -26,8 +26,7 @@ from rota.schedulers._wakeup import WakeUp
 from rota.schedulers._workers import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable, Collection
     from uuid import UUID
 
     from anyio.abc import TaskGroup
@@ -71,7 +70,7 @@ class JobLoop:
         self._node = node
         self._store = node.data_store
         self._clock = node.clock
-        self._logger = node.logger
+        self._log = JobLog(node.logger)
         self._limit = limit
         self._lease_seconds = node.lease_duration.total_seconds()
         self._polling_seconds = node.polling_interval.total_seconds()
@@ -131,9 +130,7 @@ class JobLoop:
         self._workers.close()
         self._wakeup.disarm()
         if self._claims:
-            self._logger.error(
-                "%d jobs could not be recorded; their leases will run out", len(self._claims)
-            )
+            self._log.unrecorded(len(self._claims))
 
     def hurry(self) -> None:
         """Have `stop` wait no longer for running jobs."""
@@ -149,11 +146,7 @@ class JobLoop:
         """Record what still runs although it was cancelled; how it ends will not be recorded."""
         for claim in self._claims.values():
             if claim.scope is not None:
-                self._logger.error(
-                    "job %s of task %r goes on although it was cancelled",
-                    claim.job.id,
-                    claim.job.task_id,
-                )
+                self._log.goes_on(claim.job)
                 claim.verdict = Verdict.lost
                 now = self._time.at(self._clock.monotonic())
                 self._finished.append(stopped(claim.job, claim.task, now, claim.started_at))
@@ -300,14 +293,7 @@ class JobLoop:
         for job in acquired.items:
             claim = self._claims[job.id] = Claim(job, deadline)
             if job.start_deadline is not None and acquired.at > job.start_deadline:
-                self._logger.warning(
-                    "job %s of task %r, schedule %r, missed its start deadline of %s; now it is %s",
-                    job.id,
-                    job.task_id,
-                    job.schedule_id,
-                    job.start_deadline,
-                    acquired.at,
-                )
+                self._log.missed(job, acquired.at)
                 self._finished.append(ended(job, JobOutcome.missed_start_deadline, acquired.at))
             elif too_late:  # the answer took so long that the lease may end before it is renewed
                 self._finished.append(handed_back(job))
@@ -315,8 +301,7 @@ class JobLoop:
                 self._ready.append(claim)
         if acquired.items:
             self._fruitless = 0
-            if self._logger.isEnabledFor(DEBUG):
-                self._explain(acquired.items, acquired.at, room)
+            self._log.claimed(acquired.items, acquired.at, room)
         if len(acquired.items) == room:
             self._hungry = True
         else:
@@ -342,27 +327,12 @@ class JobLoop:
                 LONGEST_FRUITLESS_PAUSE_SECONDS,
             )
             self._fruitless += 1
-        self._logger.debug("no more jobs to claim; asking again in %.3f s at the latest", seconds)
+        self._log.idle(seconds)
         look_at = self._clock.monotonic() + seconds
         earlier = look_at < self._look_at
         self._look_at = look_at
         if earlier:
             self._alarm.ring()
-
-    def _explain(self, jobs: Sequence[Job], at: datetime, room: int) -> None:
-        self._logger.debug("claimed %d jobs (room for %d) at %s", len(jobs), room, at)
-        for job in jobs:
-            late = "not scheduled"
-            if job.scheduled_fire_time is not None:
-                late = f"{(at - job.scheduled_fire_time).total_seconds():.3f} s late"
-            self._logger.debug(
-                "claimed job %s of task %r, schedule %r, attempt %d, %s",
-                job.id,
-                job.task_id,
-                job.schedule_id,
-                job.attempt,
-                late,
-            )
 
     async def _publish_losses(self) -> None:
         lost, self._lost = self._lost, []
@@ -370,9 +340,7 @@ class JobLoop:
             await self._publish_loss(claim.job)
 
     async def _publish_loss(self, job: Job) -> None:
-        self._logger.warning(
-            "the lease on job %s of task %r was lost; nothing is recorded", job.id, job.task_id
-        )
+        self._log.lease_lost(job)
         await self._node.event_broker.publish_local(
             JobLeaseLost(
                 timestamp=self._time.at(self._clock.monotonic()),

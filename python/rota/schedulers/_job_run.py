@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from datetime import timedelta
-from logging import DEBUG
 from typing import TYPE_CHECKING, Any
 
 from anyio import get_cancelled_exc_class, move_on_after
@@ -12,7 +11,8 @@ from anyio import get_cancelled_exc_class, move_on_after
 from rota.model import JobExecutorLookupError, JobOutcome, JobTimedOut, RotaError
 from rota.schedulers._claim import Verdict
 from rota.schedulers._context import job_variable
-from rota.schedulers._job_outcome import ended, failed, handed_back, stopped, traceback_text
+from rota.schedulers._job_log import JobLog
+from rota.schedulers._job_outcome import ended, failed, handed_back, stopped
 from rota.schedulers._workers import being_cancelled
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class JobRunner:
         self._tasks = node.tasks
         self._clock = node.clock
         self._random = node.random
-        self._logger = node.logger
+        self._log = JobLog(node.logger)
         self._time = store_time
         self._finish = finish
 
@@ -115,12 +115,8 @@ class JobRunner:
         if claim.verdict is Verdict.lost:
             return self._by_verdict(claim, claim.verdict, task)
         now = self._time.at(self._clock.monotonic())
-        if self._logger.isEnabledFor(DEBUG):
-            assert claim.started_at is not None, "it was started"
-            seconds = (now - claim.started_at).total_seconds()
-            self._logger.debug(
-                "job %s of task %r succeeded after %.3f s", claim.job.id, claim.job.task_id, seconds
-            )
+        assert claim.started_at is not None, "it was started"
+        self._log.succeeded(claim.job, claim.started_at, now)
         return ended(
             claim.job,
             JobOutcome.success,
@@ -134,17 +130,16 @@ class JobRunner:
         if claim.verdict is not None:
             return self._by_verdict(claim, claim.verdict, task)
         if isinstance(exc, _NotNow):
-            self._logger.warning("job %s is handed back: %r", job.id, exc.__cause__)
+            self._log.handed_back(job, exc.__cause__)
             return handed_back(job, NOT_NOW_PAUSE)
-        self._logger.error("job %s of task %r failed: %s", job.id, job.task_id, traceback_text(exc))
         now = self._time.at(self._clock.monotonic())
+        assert claim.started_at is not None, "it was started"
+        self._log.failed(job, exc, claim.started_at, now)
         return failed(job, task, exc, now, claim.started_at, self._random)
 
     def _by_verdict(self, claim: Claim, verdict: Verdict, task: Task | None) -> JobRelease | None:
         now = self._time.at(self._clock.monotonic())
-        self._logger.info(
-            "job %s of task %r was given up: %s", claim.job.id, claim.job.task_id, verdict.name
-        )
+        self._log.given_up(claim.job, verdict)
         if verdict is Verdict.lost:
             return None
         if verdict is Verdict.stopped:

@@ -41,7 +41,16 @@ class Outage:
         text = str(exc).partition("\n")[0]  # drivers and SQLAlchemy add statements in further lines
         self.problem = f"{type(exc).__name__}: {text}"
         if not self._failures:
-            self._logger.error("%s failed; trying again until it works", self._doing, exc_info=exc)
+            self._logger.error(
+                "%s failed; trying again until it works",
+                self._doing,
+                exc_info=exc,
+                extra={
+                    "event": "outage.began",
+                    "activity": self._doing,
+                    "error_type": type(exc).__qualname__,
+                },
+            )
         pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 30), self._longest_seconds)
         self._failures += 1
         return pause * self._random.uniform(0.5, 1)
@@ -54,7 +63,14 @@ class Outage:
         """Note that it works."""
         if self._failures:
             self._logger.info(
-                "%s works again after %d failed attempts", self._doing, self._failures
+                "%s works again after %d failed attempts",
+                self._doing,
+                self._failures,
+                extra={
+                    "event": "outage.ended",
+                    "activity": self._doing,
+                    "attempts": self._failures,
+                },
             )
             self._failures = 0
             self.problem = None

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from rota.model import FireTimeSkipped, OverlapPolicy
 from rota.schedulers._claim import Verdict
+from rota.schedulers._schedule_log import ScheduleLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -49,6 +50,7 @@ class Overlaps:
     def __init__(self, node: Node, give_up: Callable[[Collection[UUID], Verdict], object]) -> None:
         self._node = node
         self._give_up = give_up
+        self._log = ScheduleLog(node.logger)
 
     async def settle(
         self, schedules: Sequence[Schedule], results: list[ScheduleResult]
@@ -86,11 +88,7 @@ class Overlaps:
             assert job.original_scheduled_time is not None, "a schedule gave it"
             if job.schedule_id in refused:
                 continue
-            self._node.logger.info(
-                "schedule %r: no job for %s, an earlier one has not ended",
-                job.schedule_id,
-                job.original_scheduled_time,
-            )
+            self._log.skipped(job)
             await self._node.event_broker.publish_local(
                 FireTimeSkipped(
                     timestamp=at,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from logging import DEBUG
 from typing import TYPE_CHECKING
 
 from anyio import lowlevel
 
-from rota.model import CoalescePolicy, EventsMissed, ScheduleAdded, ScheduleUpdated
+from rota.model import EventsMissed, ScheduleAdded, ScheduleUpdated
 from rota.schedulers._alarm import Alarm
 from rota.schedulers._firing import firings
 from rota.schedulers._overlaps import Overlaps
+from rota.schedulers._schedule_log import ScheduleLog
 from rota.schedulers._wakeup import WakeUp
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = ["ScheduleLoop"]
 
 SCHEDULES_PER_PASS = 500
 FIRE_TIMES_PER_PASS = 1_000  #: of one schedule under CoalescePolicy.all
-COUNTED_FOR_LOG = 1_000
 FRUITLESS_PAUSE_SECONDS = 0.01
 LONGEST_FRUITLESS_PAUSE_SECONDS = 1.0
 
@@ -40,7 +39,7 @@ class ScheduleLoop:
     def __init__(self, node: Node, give_up: Callable[[Collection[UUID], Verdict], object]) -> None:
         self._node = node
         self._store = node.data_store
-        self._logger = node.logger
+        self._log = ScheduleLog(node.logger)
         self._polling_seconds = node.polling_interval.total_seconds()
         self._outage = node.outage("processing schedules")
         self._alarm = Alarm(node.clock)
@@ -60,7 +59,7 @@ class ScheduleLoop:
                     continue
                 seconds, look, reason = await self._how_long()
                 if seconds > 0:
-                    self._logger.debug("no schedule is due; sleeping %.3f s: %s", seconds, reason)
+                    self._log.idle(seconds, reason)
                     await self._alarm.sleep(seconds)
                 self._outage.over()
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
@@ -80,15 +79,12 @@ class ScheduleLoop:
         if not acquired.items:
             return False
         self._fruitless = 0
-        self._logger.debug("claimed %d schedules at %s", len(acquired.items), acquired.at)
+        self._log.claimed(len(acquired.items), acquired.at)
         results = self._decide(acquired.items, acquired.at)
         results, skipped = await self._overlaps.settle(acquired.items, results)
         refused = await self._store.release_schedules(self._node.id, results)
         if refused:
-            self._logger.debug(
-                "schedules that were changed or removed while they were processed: %s",
-                sorted(refused),
-            )
+            self._log.refused(refused)
         await self._overlaps.tell(skipped, refused, acquired.at)
         await lowlevel.checkpoint()
         return len(acquired.items) == SCHEDULES_PER_PASS
@@ -113,42 +109,8 @@ class ScheduleLoop:
 
     def _decide(self, schedules: Sequence[Schedule], now: datetime) -> list[ScheduleResult]:
         random, new_id = self._node.random, self._node.new_id
-        explain = self._logger.isEnabledFor(DEBUG)
-        counts = [_count_due(schedule, now) if explain else 0 for schedule in schedules]
+        counts = self._log.count_due(schedules, now)
         results = firings(schedules, now, random, new_id, FIRE_TIMES_PER_PASS)
         for schedule, due, result in zip(schedules, counts, results, strict=True):
-            if result.error is not None:
-                self._logger.error(
-                    "schedule %r is set aside, its trigger failed: %s", schedule.id, result.error
-                )
-            elif explain:
-                self._explain(schedule, result, due)
+            self._log.decided(schedule, result, due)
         return results
-
-    def _explain(self, schedule: Schedule, result: ScheduleResult, due: int) -> None:
-        jobs = len(result.jobs)
-        counted = f"{due}" if due < COUNTED_FOR_LOG else f"{due} or more"
-        if schedule.coalesce is CoalescePolicy.all:
-            treatment = "one job each"
-            if schedule.catch_up_window is not None:
-                treatment += f", none older than {schedule.catch_up_window}"
-        else:
-            treatment = f"coalesced into the {schedule.coalesce.name} one"
-        self._logger.debug(
-            "schedule %r fired: %s due from %s, %s: %d jobs, the last for %s; next fire time: %s",
-            schedule.id,
-            counted,
-            schedule.next_fire_time,
-            treatment if due > 1 else "one job",
-            jobs,
-            result.last_fire_time,
-            result.next_fire_time,
-        )
-
-
-def _count_due(schedule: Schedule, now: datetime) -> int:
-    """Count the fire times up to `now`, for the log."""
-    try:
-        return 1 + schedule.trigger.remaining(now, limit=COUNTED_FOR_LOG - 1)
-    except BaseException:  # noqa: BLE001 - the decision will say what is wrong with the trigger
-        return 0

@@ -19,6 +19,7 @@ from rota.model import (
 from rota.model._validation import as_utc
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._changes import resumed_from, with_trigger
+from rota.schedulers._log_fields import schedule_fields
 from rota.schedulers._requests import new_schedule
 
 if TYPE_CHECKING:
@@ -130,7 +131,10 @@ class ScheduleOperations(SchedulerBase):
             self._check_executor(schedule.job_executor)
             if schedule.next_fire_time is None:
                 self.logger.warning(
-                    "schedule %r will never fire: %r", schedule.id, schedule.trigger
+                    "schedule %r will never fire: %r",
+                    schedule.id,
+                    schedule.trigger,
+                    extra=schedule_fields("schedule.never_fires", schedule),
                 )
             added.append(schedule)
         await additions.add_schedules(added, conflict_policy)

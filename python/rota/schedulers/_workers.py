@@ -105,7 +105,11 @@ class WorkerPool:
                 raise
             # A job cancelled the task that it ran in, which took effect only after it had ended.
         except Exception as exc:
-            self._node.logger.critical("a worker failed; please report this", exc_info=exc)
+            self._node.logger.critical(
+                "a worker failed; please report this",
+                exc_info=exc,
+                extra={"event": "worker.failed"},
+            )
             await self._node.clock.sleep(BUG_PAUSE_SECONDS)
         finally:
             self._count -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from logging import CRITICAL, INFO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -197,7 +198,7 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
     def _request_stop(self) -> None:
         if self._engine is not None and self._state is not RunState.stopping:
             self._state = RunState.stopping
-            self.logger.info("scheduler stopping: %s", self.identity)
+            self._log(INFO, "scheduler.stopping")
             self._engine.stop()
 
     def _stop_or_hurry(self) -> None:
@@ -223,21 +224,26 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
                 await self._engine.run(lambda: self._has_started(task_status))
             except BaseException as exc:
                 error = exc
-                self.logger.critical("scheduler failed: %s", self.identity, exc_info=exc)
+                self._log(CRITICAL, "scheduler.failed", exc)
                 raise
             finally:
                 self._engine = None
                 self._state = RunState.stopped
                 self._stopped.set()
-                self.logger.info("scheduler stopped: %s", self.identity)
+                self._log(INFO, "scheduler.stopped")
                 await self.event_broker.publish_local(
                     SchedulerStopped(timestamp=self.clock.now(), exception=error)
                 )
 
     def _has_started(self, task_status: TaskStatus[None]) -> None:
         self._state = RunState.started
-        self.logger.info("scheduler started: %s", self.identity)
+        self._log(INFO, "scheduler.started")
         task_status.started()
+
+    def _log(self, level: int, event: str, exc: BaseException | None = None) -> None:
+        extra = {"event": event, "identity": self.identity}
+        text = f"{event.replace('.', ' ')}: %s"
+        self.logger.log(level, text, self.identity, exc_info=exc, extra=extra)
 
     def _new_node(self) -> Node:
         return Node(

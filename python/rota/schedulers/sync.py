@@ -193,7 +193,8 @@ class Scheduler:
         try:
             if not thread.close(self._async.shutdown_timeout.total_seconds() + CLOSE_SECONDS):
                 self.logger.error(
-                    "the scheduler's thread does not end: something blocks its event loop"
+                    "the scheduler's thread does not end: something blocks its event loop",
+                    extra={"event": "scheduler.stuck", "identity": self.identity},
                 )
         finally:
             with self._lock:

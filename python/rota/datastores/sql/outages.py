@@ -65,7 +65,11 @@ class Outages:
         if self._since is not None:
             seconds = self.clock.monotonic() - self._since
             self._since = self.problem = None
-            self.logger.warning("the database works again, after %.1f seconds", seconds)
+            self.logger.warning(
+                "the database works again, after %.1f seconds",
+                seconds,
+                extra={"event": "database.recovered", "outage_seconds": seconds},
+            )
         return result
 
     def _failed(self, state: RetryCallState) -> None:
@@ -74,14 +78,18 @@ class Outages:
         assert error is not None, "only failures are tried again"
         if self.kind_of(error) is Failure.conflict:
             self.logger.debug(
-                "transactions got in each other's way; trying again: %s", _text(error)
+                "transactions got in each other's way; trying again: %s",
+                _text(error),
+                extra={"event": "database.conflict"},
             )
             return
         self.problem = _text(error)
         if self._since is None:
             self._since = self.clock.monotonic()
             self.logger.warning(
-                "the database failed; trying again until it works: %s", _text(error)
+                "the database failed; trying again until it works: %s",
+                _text(error),
+                extra={"event": "database.failed", "error_type": type(error).__qualname__},
             )
 
 
