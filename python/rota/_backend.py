@@ -108,9 +108,11 @@ _zones: dict[tuple[int, int], _typed.Zone] = {}
 
 def core_for(timezones: list[tzinfo]) -> Core:
     """Return the selected core, or the reference if one of `timezones` can only be asked for its offsets."""
-    if core is reference or all(zone(each) is not None for each in timezones):
-        return core
-    return reference
+    if core is not reference:
+        for each in timezones:
+            if _find_zone(core, each) is None:
+                return reference
+    return core
 
 
 def iteration_limits() -> tuple[type[Exception], ...]:

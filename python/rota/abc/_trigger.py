@@ -60,6 +60,11 @@ class Trigger(ABC):
         """Return a trigger at the same position that moves independently of this one."""
         return deepcopy(self)
 
+    def _moved_copy(self) -> tuple[Self, datetime | None]:
+        """Return a copy that has moved to the next fire time, and that."""
+        copy = self.copy()
+        return copy, copy.next()
+
     def next_n(self, n: int) -> list[datetime]:
         """Move over the next `n` fire times and return them, fewer if there are no more."""
         return [moment for _, moment in zip(range(n), self._moments(None), strict=False)]

@@ -91,7 +91,7 @@ def _get_attributes(instance: object) -> dict[str, Any]:
 
 
 def _restore(cls: type[object], state: Any) -> object:
-    instance = object.__new__(cls)
+    instance = cls.__new__(cls)
     set_state = getattr(instance, "__setstate__", None)
     if set_state is not None:
         set_state(state)

@@ -36,7 +36,7 @@ def due_of_many(
     indexes, cursors = [], []
     for index, trigger in enumerate(triggers):
         if isinstance(trigger, PlannedTrigger) and not trigger.stateful:
-            cursor = trigger._cursor
+            cursor = trigger._begun()
             if isinstance(cursor, _backend.core.Cursor):
                 indexes.append(index)
                 cursors.append(cursor)

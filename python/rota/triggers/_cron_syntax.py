@@ -14,9 +14,19 @@ from rota.triggers._definition import TriggerDefinitionError, TriggerTypeError, 
 if TYPE_CHECKING:
     from rota._core import CronFields, DaySpec
 
-__all__ = ["FIELDS", "CronTexts", "ParsedCron", "check_types", "parse_fields", "split_crontab"]
+__all__ = [
+    "FIELDS",
+    "CronTexts",
+    "ParsedCron",
+    "check_types",
+    "complete_fields",
+    "parse_fields",
+    "split_crontab",
+]
 
 _MAX_LENGTH = 1024
+#: Programs have many schedules and few fields: what has been read once is kept, of whole triggers and of each field.
+_MAX_CACHED = 4096
 _MONTHS = dict(
     zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13), strict=True)
 )
@@ -62,6 +72,9 @@ _LEAST = {
     "second": "0",
 }
 
+#: What a field has that is more significant than one that is given.
+_ALL = dict.fromkeys(FIELDS, "*")
+
 _MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -78,7 +91,6 @@ CronTexts = tuple[str, str, str, str, str, str, str, str]
 class ParsedCron(NamedTuple):
     """What the fields of a cron trigger say."""
 
-    texts: CronTexts  #: one for each of `FIELDS`
     masks: CronFields
     wildcard: bool  #: whether the second, the minute or the hour has a `*`, so that the trigger follows real time
 
@@ -87,6 +99,11 @@ def split_crontab(expression: str, seconds: bool) -> dict[str, str]:
     """Return the fields of a crontab expression: five, or six that begin with the second; or of a macro."""
     if not isinstance(expression, str):
         raise TriggerTypeError(f"cron expression must be text, got: {quote(expression)}")
+    return dict(_split(expression, bool(seconds)))
+
+
+@lru_cache(maxsize=_MAX_CACHED)
+def _split(expression: str, seconds: bool) -> tuple[tuple[str, str], ...]:
     _check_text("cron expression", expression)
     text = expression.strip()
     if text.startswith("@"):
@@ -97,31 +114,39 @@ def split_crontab(expression: str, seconds: bool) -> dict[str, str]:
             )
         text, seconds = _MACROS[text.lower()], False
     names = ("second", "minute", "hour", "day", "month", "day_of_week")[0 if seconds else 1 :]
-    texts = re.split(r"[ \t]+", text)
+    texts = text.replace("\t", " ").split(" ")
+    texts = [each for each in texts if each]
     if len(texts) != len(names):
         raise TriggerDefinitionError(
             f"cron expression must have {len(names)} fields ({' '.join(names)}), got: {quote(expression)}"
         )
-    return dict(zip(names, texts, strict=True))
+    return tuple(zip(names, texts, strict=True))
 
 
-@lru_cache(maxsize=4096, typed=True)
-def parse_fields(values: tuple[object, ...], either_day: object) -> ParsedCron:
-    """Return what `values`, one for each of `FIELDS`, say.
+@lru_cache(maxsize=_MAX_CACHED, typed=True)
+def complete_fields(values: tuple[object, ...]) -> CronTexts:
+    """Return the texts of `values`, one for each of `FIELDS`.
 
-    A field that is not given is `*` if it is more significant than one that is, else as small as can be. With
-    `either_day`, one of day and day_of_week suffices if neither begins with `*`, as in crontab(5).
+    A field that is not given is `*` if it is more significant than one that is, else as small as can be.
     """
-    check_types(values, either_day)
-    given = [
-        None if value is None else _as_text(name, value)
-        for name, value in zip(FIELDS, values, strict=True)
-    ]
-    count = max((index for index, text in enumerate(given, 1) if text is not None), default=0)
-    defaults = ["*" if index < count else _LEAST[name] for index, name in enumerate(FIELDS)]
-    texts = [
-        default if text is None else text for text, default in zip(given, defaults, strict=True)
-    ]
+    check_types(values)
+    texts, others = [], _LEAST
+    for name, value in zip(reversed(FIELDS), reversed(values), strict=True):
+        if value is None:
+            texts.append(others[name])
+        else:
+            texts.append(_as_text(name, value))
+            others = _ALL
+    second, minute, hour, day_of_week, week, day, month, year = texts
+    return year, month, day, week, day_of_week, hour, minute, second
+
+
+@lru_cache(maxsize=_MAX_CACHED)
+def parse_fields(texts: CronTexts, either_day: bool) -> ParsedCron:
+    """Return what `texts`, one for each of `FIELDS`, say.
+
+    With `either_day`, one of day and day_of_week suffices if neither begins with `*`, as in crontab(5).
+    """
     year, month, day, week, day_of_week, hour, minute, second = texts
     masks: CronFields = (
         _numbers("second", second),
@@ -132,22 +157,18 @@ def parse_fields(values: tuple[object, ...], either_day: object) -> ParsedCron:
         0 if week == "*" else _numbers("week", week),
         _days(day),
         _weekdays(day_of_week),
-        bool(either_day) and day[0] not in "*?" and day_of_week[0] not in "*?",
+        either_day and day[0] not in "*?" and day_of_week[0] not in "*?",
     )
-    return ParsedCron(
-        (year, month, day, week, day_of_week, hour, minute, second),
-        masks,
-        "*" in second + minute + hour,
-    )
+    return ParsedCron(masks, "*" in second + minute + hour)
 
 
-def check_types(values: tuple[object, ...], either_day: object) -> None:
-    """Raise if a value is neither text nor an integer, or `either_day` is not a bool."""
+def check_types(values: tuple[object, ...]) -> None:
+    """Raise if a value is neither text nor an integer."""
     for name, value in zip(FIELDS, values, strict=True):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
+        if value is None or isinstance(value, str):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int):
             raise TriggerTypeError(f"{name} must be text or an integer, got: {quote(value)}")
-    if not isinstance(either_day, bool):
-        raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
 
 
 def _as_text(name: str, value: object) -> str:
@@ -168,6 +189,7 @@ def _check_text(name: str, text: str) -> None:
         raise TriggerDefinitionError(f"{name} must not be empty, got: {quote(text)}")
 
 
+@lru_cache(maxsize=_MAX_CACHED)
 def _numbers(name: str, text: str) -> int:
     """Return the mask of a field that consists of numbers, names, ranges and steps."""
     mask = 0
@@ -176,12 +198,15 @@ def _numbers(name: str, text: str) -> int:
     return mask
 
 
+@lru_cache(maxsize=_MAX_CACHED)
 def _days(text: str) -> DaySpec:
     """Return the days of the field `day`."""
     days = from_end = nearest = nth = last = 0
     for item in _items("day", "*" if text == "?" else text):
         folded = item.lower()
-        if folded in ("l", "last"):
+        if _is_plain(item):
+            days |= _number_item("day", item)
+        elif folded in ("l", "last"):
             from_end |= 1
         elif folded == "lw":
             nearest |= 1
@@ -200,15 +225,16 @@ def _days(text: str) -> DaySpec:
     return days, from_end, nearest, nth, last, 0
 
 
+@lru_cache(maxsize=_MAX_CACHED)
 def _weekdays(text: str) -> DaySpec:
     """Return the days of the field `day_of_week`."""
     nth = last = weekdays = 0
     for item in _items("day_of_week", "*" if text == "?" else text):
         folded = item.lower()
-        if match := re.fullmatch(r"(\w+)#(\w+)", folded):
+        if not _is_plain(item) and (match := re.fullmatch(r"(\w+)#(\w+)", folded)):
             number = _integer("day_of_week occurrence", match[2], 1, 5)
             nth |= 1 << _weekday("day_of_week", match[1]) * 5 + number - 1
-        elif match := re.fullmatch(r"(\w+)l", folded):
+        elif not _is_plain(item) and (match := re.fullmatch(r"(\w+)l", folded)):
             last |= 1 << _weekday("day_of_week", match[1])
         else:
             mask = _number_item("day_of_week", item)  # bit 0 and bit 7 are Sunday
@@ -223,6 +249,12 @@ def _items(name: str, text: str) -> list[str]:
     return items
 
 
+def _is_plain(item: str) -> bool:
+    """Tell at a glance that an item is none of the special forms."""
+    return item.isdigit() or item[0] == "*"
+
+
+@lru_cache(maxsize=_MAX_CACHED)
 def _number_item(name: str, item: str) -> int:
     """Return the mask of a number, a name or a range, with or without a step."""
     low, high, _, _ = _RANGES[name]

@@ -19,6 +19,7 @@ __all__ = [
     "as_moment",
     "as_timezone",
     "check_order",
+    "micros_of",
     "now_in",
     "quote",
     "timezone_of",
@@ -33,6 +34,7 @@ _MAX_ISO_LENGTH = 64
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of wall times
+_LAST_YEAR = 9999
 _EPOCH_IN_UTC = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -89,8 +91,8 @@ def now_in(zone: tzinfo) -> datetime:
     return current_clock().now().astimezone(zone)
 
 
-def as_moment(name: str, value: datetime | str, zone: tzinfo) -> datetime:
-    """Return an aware datetime for a datetime or text. If it is naive, it is a wall time in `zone`.
+def as_moment(name: str, value: datetime | str, zone: tzinfo | None = None) -> datetime:
+    """Return an aware datetime for a datetime or text. If it is naive, it is a wall time in `zone`, or the local zone.
 
     The text is that of ISO 8601, which may be followed by a time zone in brackets, as in RFC 9557.
     """
@@ -98,7 +100,9 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo) -> datetime:
     if not isinstance(moment, datetime):
         raise TriggerTypeError(f"{name} must be a datetime, got: {quote(value)}")
     if moment.tzinfo is None:
-        moment = _localize(moment, zone)
+        moment = _localize(moment, zone or local_zone())
+    elif type(moment.tzinfo) is ZoneInfo and _is_plain(moment):
+        return moment
     if moment.utcoffset() is None:
         raise TriggerDefinitionError(
             f"{name} must have a time zone with a UTC offset, got: {moment.isoformat()}"
@@ -116,6 +120,12 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo) -> datetime:
             f"{name} must be a wall time that exists in {moment.tzinfo}, got: {moment.replace(tzinfo=None).isoformat()}"
         )
     return moment
+
+
+def _is_plain(moment: datetime) -> bool:
+    """Tell whether `moment` is far from the ends of the years, and from any transition of its zone."""
+    other_pass = moment.replace(fold=1 - moment.fold)
+    return 1 < moment.year < _LAST_YEAR and moment.utcoffset() == other_pass.utcoffset()
 
 
 def _as_zoned(name: str, text: str) -> datetime:
@@ -154,9 +164,15 @@ def _localize(moment: datetime, zone: tzinfo) -> datetime:
     return moment.replace(tzinfo=zone)
 
 
+def micros_of(length: timedelta) -> int:
+    """Return a length of time in microseconds."""
+    # several times as fast as a division by a microsecond
+    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
+
+
 def to_micros(moment: datetime) -> int:
     """Return an aware datetime as the backends count: in microseconds since 1970-01-01T00:00:00Z."""
-    return (moment - _EPOCH_IN_UTC) // _MICROSECOND
+    return micros_of(moment - _EPOCH_IN_UTC)
 
 
 def _from_iso(name: str, kind: str, text: str, target: type[_Day], shown: str = "") -> _Day:

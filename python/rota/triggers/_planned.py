@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from array import array
-from contextlib import suppress
 from copy import deepcopy
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
@@ -14,6 +13,7 @@ import attrs
 
 from rota import _backend
 from rota.abc._trigger import Trigger
+from rota.model._copies import copier
 from rota.model._exceptions import MaxIterationsReached
 from rota.triggers._definition import TriggerDefinitionError, quote, to_micros
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rota._core import Cursor, Micros, Plan
     from rota.model._enums import CoalescePolicy
 
-__all__ = ["PlannedTrigger", "definition", "moment_field"]
+__all__ = ["PlannedTrigger", "built_in", "definition", "moment_field", "set_starts_now"]
 
 #: The decorator of the classes of triggers: equal, hashed and shown by their definitions, which do not change.
 definition = attrs.define(
@@ -51,6 +51,15 @@ def moment_field(**options: Any) -> Any:
     return attrs.field(eq=_instant, **options)
 
 
+_Method = TypeVar("_Method", bound="Callable[..., datetime | None]")
+
+
+def built_in(method: _Method) -> _Method:
+    """Mark a `next()` that does what the plan says: one that a user's class overrides it with does not."""
+    method.is_built_in = True  # type: ignore[attr-defined]
+    return method
+
+
 _STATE_VERSION = 1
 #: What needs no name beside its offset.
 _UTC = ("UTC", "Etc/UTC")
@@ -66,45 +75,37 @@ class PlannedTrigger(Trigger):
     of its fire times, so whatever is more than one step is made of steps.
     """
 
-    __slots__ = ("_cursor", "_plan", "_position", "_starts_now", "_step")
+    __slots__ = ("_cursor", "_plan", "_position", "_starts_now")
 
-    _cursor: Cursor
-    _plan: Plan
+    #: Made when it is used for the first time, as the plan is.
+    _cursor: Cursor | None
+    _plan: Plan | None
     #: Where the cursor will be made, until it is.
     _position: object
-    _step: Callable[[], datetime | None]
     #: Whether the start was left to be the current time.
     _starts_now: bool
     #: The field that has the start.
     _start: ClassVar[str | None] = None
     #: The initializer of the built-in class, which a subclass may override with another signature.
     _define: Callable[..., None]
+    #: Sets the fields; attrs makes it.
+    __attrs_init__: Callable[..., None]
+    #: Whether a user's class has a `next()` of its own.
     _overridden: ClassVar[bool] = False
+
+    def __new__(cls, *_args: object, **_fields: object) -> Self:
+        """Return a trigger at its beginning; a user's initializer need not know of that."""
+        trigger = object.__new__(cls)
+        set_cursor(trigger, None)
+        set_plan(trigger, None)
+        set_position(trigger, None)
+        set_starts_now(trigger, False)
+        return trigger
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._overridden = cls.next is not PlannedTrigger.next
-
-    def __getattr__(self, name: str) -> Any:
-        # Called where a slot is empty: what a trigger is made of is made when it is used for the first time.
-        value = self._make(name)
-        object.__setattr__(self, name, value)  # a slot is no field, which attrs would look for
-        return value
-
-    def _make(self, name: str) -> object:
-        """Return what belongs into the empty slot `name`."""
-        match name:
-            case "_step":
-                return self._make_step()
-            case "_cursor":
-                return self._plan.cursor(self._position)  # type: ignore[arg-type]  # it is checked there
-            case "_plan":
-                return self._build(_backend.core_for(self._timezones()))
-            case "_position":
-                return None
-            case "_starts_now":
-                return False
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        cls._overridden = not hasattr(cls.next, "is_built_in")
+        cls._copied = PlannedTrigger._copied  # type: ignore[method-assign]  # that of its base is of its base
 
     @abstractmethod
     def _timezones(self) -> list[tzinfo]:
@@ -114,14 +115,27 @@ class PlannedTrigger(Trigger):
     def _build(self, core: _backend.Core) -> Plan:
         """Compile the definition for `core`."""
 
-    def _make_step(self) -> Callable[[], datetime | None]:
-        """Return what `next()` calls."""
-        return self._cursor.next
+    def _compiled(self) -> Plan:
+        """Return the plan, which all copies of this trigger share from now on."""
+        plan = self._plan
+        if plan is None:
+            plan = self._build(_backend.core_for(self._timezones()))
+            set_plan(self, plan)
+        return plan
 
+    def _begun(self) -> Cursor:
+        """Return the cursor."""
+        cursor = self._cursor
+        if cursor is None:
+            cursor = self._compiled().cursor(self._position)  # type: ignore[arg-type]  # it is checked there
+            set_cursor(self, cursor)
+        return cursor
+
+    @built_in
     def next(self) -> datetime | None:
         """Move to the next fire time and return it, aware; None if there is none left."""
         try:
-            return self._step()
+            return (self._cursor or self._begun()).next()
         except _backend.iteration_limits() as error:
             raise MaxIterationsReached(str(error)) from error
 
@@ -148,10 +162,7 @@ class PlannedTrigger(Trigger):
         return None if self.stateful else self._state()
 
     def _state(self) -> object:
-        try:
-            return _made_cursor(self, type(self)).state
-        except AttributeError:
-            return self._position
+        return self._position if self._cursor is None else self._cursor.state
 
     def at(self, cursor: object) -> Self:
         """Return a trigger of the same definition at a position that `cursor` told; None is the beginning.
@@ -160,20 +171,22 @@ class PlannedTrigger(Trigger):
         """
         if self.stateful:
             return super().at(cursor)
-        if cursor is None:
-            return self._clone()
-        made = self._plan.cursor(cursor)  # type: ignore[arg-type]  # it is checked there
-        clone = self._clone()
-        clone._cursor = made
+        made = None if cursor is None else self._compiled().cursor(cursor)  # type: ignore[arg-type]  # likewise
+        clone = self._clone(None)
+        set_cursor(clone, made)
         return clone
 
     def copy(self) -> Self:
         """Return a trigger at the same position that moves independently of this one. They share the plan."""
-        state, plan = self._state(), self._plan  # made here, so that all copies share it
-        clone = self._clone()
-        if state is not None:
-            clone._cursor = plan.cursor(state)  # type: ignore[arg-type]  # it came from there
-        return clone
+        self._compiled()
+        return self._clone(self._state())
+
+    def _moved_copy(self) -> tuple[Self, datetime | None]:
+        if self.stateful:
+            return super()._moved_copy()
+        cursor = self._compiled().cursor(self._state())  # type: ignore[arg-type]  # it came from there
+        moment = _limited(cursor.next)
+        return self._clone(cursor.state), moment
 
     def __copy__(self) -> Self:
         return self.copy()
@@ -185,7 +198,7 @@ class PlannedTrigger(Trigger):
         """Move over the next `n` fire times and return them, fewer if there are no more."""
         if self.stateful:
             return super().next_n(n)
-        return _limited(self._cursor.next_n, n)
+        return _limited(self._begun().next_n, n)
 
     def next_micros(self, n: int) -> Micros:
         """Move over the next `n` fire times and return them as microseconds since 1970-01-01T00:00:00Z.
@@ -194,7 +207,7 @@ class PlannedTrigger(Trigger):
         """
         if self.stateful:
             return array("q", map(to_micros, self.next_n(n)))
-        return _limited(self._cursor.next_micros, n)
+        return _limited(self._begun().next_micros, n)
 
     def preview(self, n: int) -> list[datetime]:
         """Return the next `n` fire times without moving."""
@@ -206,8 +219,10 @@ class PlannedTrigger(Trigger):
             return super().remaining(until, limit=limit)
         most, last, state = _UNLIMITED if limit is None else limit, to_micros(until), self._state()
         if state is None or isinstance(state, int):
-            return _limited(self._plan.count, _BEFORE_ALL if state is None else state, last, most)
-        cursor, count = self._plan.cursor(state), 0  # type: ignore[arg-type]  # it came from there
+            return _limited(
+                self._compiled().count, _BEFORE_ALL if state is None else state, last, most
+            )
+        cursor, count = self._compiled().cursor(state), 0  # type: ignore[arg-type]  # it came from there
         while count < most:
             found = _limited(cursor.next_micros, min(_CHUNK, most - count))
             passed = sum(1 for at in memoryview(found) if at <= last)
@@ -226,7 +241,7 @@ class PlannedTrigger(Trigger):
         """
         if self.stateful:
             return super().due(pending, now, policy, limit)
-        return _limited(self._cursor.due, pending, now, policy.value, limit)
+        return _limited(self._begun().due, pending, now, policy.value, limit)
 
     def __getstate__(self) -> dict[str, object]:
         state = {"version": _STATE_VERSION, **self._fields()}
@@ -249,10 +264,8 @@ class PlannedTrigger(Trigger):
         position, attributes = fields.pop("cursor", None), fields.pop("attributes", None)
         starts_now = fields.pop("starts_now", False)
         self._define(**fields)
-        if starts_now:
-            self._starts_now = True
-        if position is not None:
-            self._position = position
+        set_starts_now(self, starts_now)
+        set_position(self, position)
         if attributes:
             self.__dict__.update(attributes)
 
@@ -267,23 +280,26 @@ class PlannedTrigger(Trigger):
     def _fields(self) -> dict[str, object]:
         return {field.name: getattr(self, field.name) for field in _definition_of(self)}
 
-    def _clone(self) -> Self:
-        """Return a trigger of the same definition at its beginning, which shares the plan if there is one."""
-        clone = object.__new__(type(self))
-        for name, value in self._fields().items():
-            object.__setattr__(clone, name, value)
-        if self._starts_now:
-            clone._starts_now = True
-        with suppress(AttributeError):
-            clone._plan = _made_plan(self, type(self))
+    def _clone(self, position: object) -> Self:
+        """Return a trigger of the same definition at a position, which shares the plan if there is one."""
+        clone = self._copied(position)
         if extra := getattr(self, "__dict__", None):
             clone.__dict__.update(deepcopy(extra))
         return clone
 
+    def _copied(self, position: object) -> Self:
+        """Copy what is in slots. This makes the function that does so from then on for a class."""
+        cls = type(self)
+        copied = copier(cls, "_cursor", "_position", also=PlannedTrigger.__slots__)  # type: ignore[type-var]
+        cls._copied = lambda self, position: copied(self, None, position)  # type: ignore[assignment, method-assign, return-value]
+        return self._copied(position)
 
-# The slots themselves: they tell whether there is something in them, and make nothing.
-_made_cursor = PlannedTrigger.__dict__["_cursor"].__get__
-_made_plan = PlannedTrigger.__dict__["_plan"].__get__
+
+# Slots are no fields, which attrs would look for when they are set.
+set_cursor = PlannedTrigger.__dict__["_cursor"].__set__
+set_plan = PlannedTrigger.__dict__["_plan"].__set__
+set_position = PlannedTrigger.__dict__["_position"].__set__
+set_starts_now = PlannedTrigger.__dict__["_starts_now"].__set__
 
 
 _Result = TypeVar("_Result")

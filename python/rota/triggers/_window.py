@@ -58,7 +58,7 @@ def fire_times_between(
 
 def _plan_of(trigger: Trigger) -> Plan:
     assert isinstance(trigger, PlannedTrigger), "only such have plans"
-    return trigger._plan
+    return trigger._compiled()
 
 
 def _stepped(trigger: Trigger, low: int, high: int, limit: int) -> array[int]:

@@ -14,7 +14,7 @@ from rota.triggers._definition import (
     check_order,
     now_in,
 )
-from rota.triggers._planned import PlannedTrigger, definition
+from rota.triggers._planned import PlannedTrigger, definition, set_starts_now
 
 if TYPE_CHECKING:
     from rota._core import Plan
@@ -77,8 +77,7 @@ class CalendarIntervalTrigger(PlannedTrigger):
         )
         if not (years or months or weeks or days):
             raise TriggerDefinitionError("interval must be positive, got: 0 days")
-        if start_date is None:
-            self._starts_now = True
+        set_starts_now(self, start_date is None)
 
     _define = __init__
     _start = "start_date"

@@ -18,11 +18,9 @@ from rota.triggers._definition import (
     quote,
     to_micros,
 )
-from rota.triggers._planned import PlannedTrigger, definition
+from rota.triggers._planned import PlannedTrigger, built_in, definition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Self
 
     from rota._core import Plan
@@ -48,6 +46,12 @@ class CombiningTrigger(PlannedTrigger):
     #: While stepping: the fire times that the first of the triggers have next, None if there is none left.
     _pending: list[datetime | None]
 
+    def __new__(cls, *args: object, **fields: object) -> Self:
+        """Return a trigger at its beginning."""
+        trigger = super().__new__(cls, *args, **fields)
+        trigger._pending = []
+        return trigger
+
     @abstractmethod
     def _step_through(self) -> datetime | None:
         """Return the next fire time, asking the triggers step by step."""
@@ -65,16 +69,15 @@ class CombiningTrigger(PlannedTrigger):
         """Return a trigger at the same position that moves independently of this one."""
         if not self._steps:
             return super().copy()
-        clone = self._clone()
+        clone = self._clone(None)
         object.__setattr__(clone, "triggers", tuple(trigger.copy() for trigger in self.triggers))
         clone._pending = self._pending.copy()
         return clone
 
-    def _make_step(self) -> Callable[[], datetime | None]:
-        return self._step_through if self._steps else super()._make_step()
-
-    def _make(self, name: str) -> object:
-        return [] if name == "_pending" else super()._make(name)
+    @built_in
+    def next(self) -> datetime | None:
+        """Move to the next fire time and return it, aware; None if there is none left."""
+        return self._step_through() if self._cursor is None and self._steps else super().next()
 
     def _timezones(self) -> list[tzinfo]:
         return [each for trigger in self._planned() for each in trigger._timezones()]

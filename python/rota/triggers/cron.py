@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from rota import _backend
 from rota.triggers._cron_syntax import (
     FIELDS,
-    ParsedCron,
+    CronTexts,
     check_types,
+    complete_fields,
     parse_fields,
     split_crontab,
 )
@@ -24,7 +25,12 @@ from rota.triggers._definition import (
     quote,
     to_micros,
 )
-from rota.triggers._planned import PlannedTrigger, definition, moment_field
+from rota.triggers._planned import (
+    PlannedTrigger,
+    definition,
+    moment_field,
+    set_starts_now,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -91,13 +97,16 @@ class CronTrigger(PlannedTrigger):
         overlap: Overlap | None = None,
         either_day: bool = False,
     ) -> None:
-        parsed = _parse((year, month, day, week, day_of_week, hour, minute, second), either_day)
+        texts = _texts((year, month, day, week, day_of_week, hour, minute, second))
+        if not isinstance(either_day, bool):
+            raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
+        parse_fields(texts, either_day)
         zone = as_timezone(timezone)
         start = now_in(zone) if start_time is None else as_moment("start_time", start_time, zone)
         end = None if end_time is None else as_moment("end_time", end_time, zone)
         check_order("time", start, end)
         self.__attrs_init__(
-            **dict(zip(FIELDS, parsed.texts, strict=True)),
+            **dict(zip(FIELDS, texts, strict=True)),
             start_time=start,
             end_time=end,
             timezone=zone,
@@ -105,8 +114,7 @@ class CronTrigger(PlannedTrigger):
             overlap=_choose("overlap", overlap, _default_overlap, _OVERLAPS),
             either_day=either_day,
         )
-        if start_time is None:
-            self._starts_now = True
+        set_starts_now(self, start_time is None)
 
     _define = __init__
     _start = "start_time"
@@ -188,10 +196,10 @@ def _choose(
 _texts_of = attrgetter(*FIELDS)
 
 
-def _parse(values: tuple[object, ...], either_day: object) -> ParsedCron:
+def _texts(values: tuple[object, ...]) -> CronTexts:
     try:
-        return parse_fields(values, either_day)
+        return complete_fields(values)
     except TypeError as error:
         if not isinstance(error, TriggerTypeError):
-            check_types(values, either_day)  # one of them has no hash
+            check_types(values)  # one of them has no hash
         raise

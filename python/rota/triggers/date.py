@@ -6,7 +6,6 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from rota import _backend
-from rota._environment import local_zone
 from rota.triggers._definition import as_moment, timezone_of, to_micros
 from rota.triggers._planned import PlannedTrigger, definition, moment_field
 
@@ -23,7 +22,7 @@ class DateTrigger(PlannedTrigger):
     run_time: datetime = moment_field()
 
     def __init__(self, run_time: datetime | str) -> None:
-        self.__attrs_init__(run_time=as_moment("run_time", run_time, local_zone()))
+        self.__attrs_init__(run_time=as_moment("run_time", run_time))
 
     _define = __init__
 

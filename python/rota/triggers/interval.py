@@ -12,12 +12,18 @@ from rota.triggers._definition import (
     TriggerTypeError,
     as_moment,
     check_order,
+    micros_of,
     now_in,
     quote,
     timezone_of,
     to_micros,
 )
-from rota.triggers._planned import PlannedTrigger, definition, moment_field
+from rota.triggers._planned import (
+    PlannedTrigger,
+    definition,
+    moment_field,
+    set_starts_now,
+)
 
 if TYPE_CHECKING:
     from rota._core import Plan
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["IntervalTrigger"]
 
 _PARTS = ("weeks", "days", "hours", "minutes", "seconds", "microseconds")
+_NOTHING = timedelta(0)
 #: No two instants are further apart.
 _MAX_STEP = _backend.reference.MAX_MICROS - _backend.reference.MIN_MICROS
 
@@ -59,16 +66,21 @@ class IntervalTrigger(PlannedTrigger):
         start_time: datetime | str | None = None,
         end_time: datetime | str | None = None,
     ) -> None:
-        values = (weeks, days, hours, minutes, seconds, microseconds)
-        parts = dict(zip(_PARTS, values, strict=True))
-        _add_up(parts)
-        zone = local_zone()
-        start = now_in(zone) if start_time is None else as_moment("start_time", start_time, zone)
-        end = None if end_time is None else as_moment("end_time", end_time, zone)
+        _check_parts(weeks, days, hours, minutes, seconds, microseconds)
+        start = now_in(local_zone()) if start_time is None else as_moment("start_time", start_time)
+        end = None if end_time is None else as_moment("end_time", end_time)
         check_order("time", start, end)
-        self.__attrs_init__(**parts, start_time=start, end_time=end)
-        if start_time is None:
-            self._starts_now = True
+        self.__attrs_init__(
+            weeks=weeks,
+            days=days,
+            hours=hours,
+            minutes=minutes,
+            seconds=seconds,
+            microseconds=microseconds,
+            start_time=start,
+            end_time=end,
+        )
+        set_starts_now(self, start_time is None)
 
     _define = __init__
     _start = "start_time"
@@ -76,7 +88,14 @@ class IntervalTrigger(PlannedTrigger):
     @property
     def interval(self) -> timedelta:
         """The distance between two fire times."""
-        return _add_up({name: getattr(self, name) for name in _PARTS})
+        return timedelta(
+            weeks=self.weeks,
+            days=self.days,
+            hours=self.hours,
+            minutes=self.minutes,
+            seconds=self.seconds,
+            microseconds=self.microseconds,
+        )
 
     def _timezones(self) -> list[tzinfo]:
         return [timezone_of(self.start_time)]
@@ -85,23 +104,24 @@ class IntervalTrigger(PlannedTrigger):
         return core.Plan.interval(
             _backend.zone_in(core, timezone_of(self.start_time)),
             to_micros(self.start_time),
-            min(self.interval // timedelta(microseconds=1), _MAX_STEP),
+            min(micros_of(self.interval), _MAX_STEP),
             None if self.end_time is None else to_micros(self.end_time),
         )
 
 
-def _add_up(parts: dict[str, float]) -> timedelta:
-    """Return the interval that has these parts. Raise if it is not positive, or too long for a timedelta."""
-    for name, part in parts.items():
+def _check_parts(*parts: float) -> None:
+    """Raise if the interval that has these parts is not positive, or too long for a timedelta."""
+    for name, part in zip(_PARTS, parts, strict=True):
         if isinstance(part, bool) or not isinstance(part, (int, float)):
             raise TriggerTypeError(f"{name} must be a number, got: {quote(part)}")
+    weeks, days, hours, minutes, seconds, microseconds = parts
     try:
-        interval = timedelta(**parts)
+        interval = timedelta(days, seconds, microseconds, 0, minutes, hours, weeks)
     except (ValueError, OverflowError):
-        given = ", ".join(f"{name}={quote(part)}" for name, part in parts.items() if part)
+        named = zip(_PARTS, parts, strict=True)
+        given = ", ".join(f"{name}={quote(part)}" for name, part in named if part)
         raise TriggerDefinitionError(
             f"interval must be at most {timedelta.max.days} days, got: {given}"
         ) from None
-    if interval <= timedelta(0):
+    if interval <= _NOTHING:
         raise TriggerDefinitionError(f"interval must be positive, got: {interval}")
-    return interval
