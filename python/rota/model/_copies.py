@@ -1,4 +1,4 @@
-"""Copies of frozen values in which some fields differ."""
+"""Values of the model made without converting and validating what has been before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["copier"]
+__all__ = ["copier", "maker"]
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
 
@@ -25,14 +25,43 @@ def copier(cls: type[T], *changed: str, also: Iterable[str] = ()) -> Callable[..
     fields = (*(field.name for field in attrs.fields(cls)), *also)
     names = [name for name in fields if hasattr(getattr(cls, name, None), "__set__")]
     values = [name if name in changed else f"original.{name}" for name in names]
-    lines = [
-        f"def copy(original, {', '.join(changed)}):",
-        "    copy = new(cls)",
-        *(f"    set_{name}(copy, {value})" for name, value in zip(names, values, strict=True)),
-        "    return copy",
-    ]
-    namespace: dict[str, Any] = {f"set_{name}": getattr(cls, name).__set__ for name in names}
+    return _generate(cls, ("original", *changed), zip(names, values, strict=True), {})
+
+
+def maker(cls: type[T], *given: str) -> Callable[..., T]:
+    """Make a function that makes an instance of an attrs class with slots, given some fields in this order.
+
+    The others have their defaults. What is given must be as the initializer would leave it: nothing is converted or
+    validated. It is for values that are made of other values of the model, many at a time.
+    """
+    values: dict[str, str] = {}
+    defaults: dict[str, Any] = {}
+    for field in attrs.fields(cls):
+        if field.name in given:
+            values[field.name] = field.name
+        elif isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]  # a class, whatever its stub says
+            defaults[f"make_{field.name}"] = field.default.factory
+            values[field.name] = f"make_{field.name}()"
+        else:
+            assert field.default is not attrs.NOTHING, f"{field.name} has no default"
+            defaults[f"default_{field.name}"] = field.default
+            values[field.name] = f"default_{field.name}"
+    return _generate(cls, given, values.items(), defaults)
+
+
+def _generate(
+    cls: type[T],
+    parameters: Iterable[str],
+    values: Iterable[tuple[str, str]],
+    namespace: dict[str, Any],
+) -> Callable[..., T]:
+    """Return a function that makes an instance and puts expressions of the parameters into its slots."""
+    lines = [f"def make({', '.join(parameters)}):", "    made = new(cls)"]
+    for name, value in values:
+        lines.append(f"    set_{name}(made, {value})")
+        namespace[f"set_{name}"] = getattr(cls, name).__set__
+    lines.append("    return made")
     namespace |= {"new": object.__new__, "cls": cls}
     exec("\n".join(lines), namespace)
-    function: Callable[..., T] = namespace["copy"]
+    function: Callable[..., T] = namespace["make"]
     return function

@@ -19,6 +19,8 @@ MAX_ID_LENGTH = 500  #: characters; the shortest key that every supported databa
 MAX_LENGTH = timedelta(
     days=36_525
 )  #: of any length of time: a century, so that sums with times stay within the years
+_MAX_SECONDS = MAX_LENGTH.total_seconds()
+_NO_TIME = timedelta(0)
 MAX_LIMIT = 2**31 - 1
 _E = TypeVar("_E", bound="Enum")
 
@@ -32,9 +34,9 @@ def as_timedelta(value: timedelta | float | None) -> timedelta | None:
     if value is None:
         return None
     if not isinstance(value, timedelta):
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"expected a timedelta or a number of seconds, got: {value!r}")
-        if not abs(value) <= MAX_LENGTH.total_seconds():  # of NaN, too
+        if not abs(value) <= _MAX_SECONDS:  # of NaN, too
             raise ValueError(
                 f"a length of time must be at most {MAX_LENGTH.days} days, got: {value} seconds"
             )
@@ -88,13 +90,17 @@ def as_overlap_policy(value: OverlapPolicy | str) -> OverlapPolicy:
 
 def as_args(value: Iterable[Any]) -> tuple[Any, ...]:
     """Accept any iterable as positional arguments, but text, which is meant as a single one."""
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+    if type(value) is tuple:
+        return value
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         raise TypeError(f"args must be a sequence of arguments, got: {value!r:.100}")
     return tuple(value)
 
 
 def as_kwargs(value: Mapping[str, Any]) -> dict[str, Any]:
     """Copy keyword arguments."""
+    if type(value) is dict and not value:
+        return {}
     if not hasattr(value, "keys") or not all(isinstance(name, str) for name in value):
         raise TypeError(f"kwargs must be a mapping from names to values, got: {value!r:.100}")
     return dict(value)
@@ -112,7 +118,7 @@ def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
     if not hasattr(value, "keys"):
         raise TypeError(f"metadata must be a mapping, got: {value!r:.100}")
     if not value:
-        return {}
+        return value
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
@@ -159,5 +165,5 @@ def running_limit(_instance: object, attribute: Attribute[Any], value: int | Non
 
 def positive_or_none(_instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:
     """Refuse a negative length of time."""
-    if value is not None and value < timedelta(0):
+    if value is not None and value < _NO_TIME:
         raise ValueError(f"{attribute.name} must not be negative, got: {value}")

@@ -6,6 +6,7 @@ from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
 from rota.model import CoalescePolicy, Job, Schedule, ScheduleResult
+from rota.model._copies import maker
 from rota.triggers._batch import due_of_many
 
 if TYPE_CHECKING:
@@ -21,6 +22,24 @@ __all__ = ["MAX_ERROR_TEXT", "firings"]
 MAX_ERROR_TEXT = 1_000  #: characters of an error that is stored with a schedule
 _MICROSECOND = timedelta(microseconds=1)
 _NO_JITTER = timedelta(0)
+
+_new_job = maker(
+    Job,
+    "id",
+    "task_id",
+    "args",
+    "kwargs",
+    "schedule_id",
+    "scheduled_fire_time",
+    "jitter",
+    "executor",
+    "start_deadline",
+    "result_expiration_time",
+    "metadata",
+    "priority",
+    "not_before",
+    "created_at",
+)
 
 
 def firings(
@@ -137,24 +156,23 @@ def _jobs(
             jitter = _jitter(time, after, schedule.max_jitter, random)
         if jitter:
             scheduled = time.astimezone(timezone.utc) + jitter
+        deadline = None if grace is None else scheduled.astimezone(timezone.utc) + grace
         jobs.append(
-            Job(
-                id=new_id(),
-                task_id=schedule.task_id,
-                args=schedule.args,
-                kwargs=schedule.kwargs,
-                schedule_id=schedule.id,
-                scheduled_fire_time=scheduled,
-                jitter=jitter,
-                executor=schedule.job_executor,
-                start_deadline=scheduled.astimezone(timezone.utc) + grace
-                if grace is not None
-                else None,
-                result_expiration_time=schedule.job_result_expiration_time,
-                metadata=schedule.metadata,
-                priority=schedule.priority,
-                not_before=scheduled if jitter else None,
-                created_at=now,
+            _new_job(
+                new_id(),
+                schedule.task_id,
+                schedule.args,
+                dict(schedule.kwargs),
+                schedule.id,
+                scheduled,
+                jitter,
+                schedule.job_executor,
+                deadline,
+                schedule.job_result_expiration_time,
+                schedule.metadata,
+                schedule.priority,
+                scheduled if jitter else None,
+                now,
             )
         )
     return jobs

@@ -60,7 +60,8 @@ def new_schedule(task: Task, request: ScheduleRequest, new_id: Callable[[], UUID
     """Return the schedule of `task` that was asked for, due at its trigger's next fire time."""
     if not isinstance(request["trigger"], Trigger):
         raise TypeError(f"trigger must be a trigger, got: {request['trigger']!r:.100}")
-    trigger = request["trigger"].copy()  # the caller may use his for other schedules, too
+    # the caller may use his for other schedules, too
+    trigger, next_fire_time = request["trigger"]._moved_copy()
     misfire_grace_time = request.get("misfire_grace_time", unset)
     return Schedule(
         id=request.get("id") or str(new_id()),
@@ -80,7 +81,7 @@ def new_schedule(task: Task, request: ScheduleRequest, new_id: Callable[[], UUID
         priority=request.get("priority", 0),
         catch_up_window=request.get("catch_up_window"),
         overlap=request.get("overlap", OverlapPolicy.allow),
-        next_fire_time=trigger.next(),
+        next_fire_time=next_fire_time,
     )
 
 
