@@ -16,6 +16,6 @@ BACKENDS = ["python", "rust"] if find_spec("rota._core") else ["python"]
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let triggers that are made from here on compile for this backend."""
     name: str = request.param
-    core = import_module("rota._core") if name == "rust" else _backend.reference
+    core = import_module("rota._core") if name == "rust" else _backend.reference()
     monkeypatch.setattr(_backend, "core", core)
     return name

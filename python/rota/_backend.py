@@ -10,12 +10,8 @@ import os
 import zoneinfo
 from datetime import timedelta, timezone, tzinfo
 from importlib import import_module
-from importlib.resources import files
-from pathlib import Path
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Literal, Protocol, cast
-
-from rota import _reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +73,7 @@ def select(mode: str) -> tuple[Literal["rust", "python"], Core]:
     if mode not in ("auto", "rust", "python"):
         raise ImportError(f"ROTA_BACKEND must be auto, rust or python, got: {mode}")
     if mode == "python":
-        return "python", reference
+        return "python", reference()
     try:
         compiled = import_module("rota._core")
     except ModuleNotFoundError as error:
@@ -87,7 +83,7 @@ def select(mode: str) -> tuple[Literal["rust", "python"], Core]:
             raise ImportError(
                 f"rota._core is not installed, but ROTA_BACKEND=rust; {_REMEDY}"
             ) from error
-        return "python", reference
+        return "python", reference()
     except ImportError as error:
         raise ImportError(f"rota._core cannot be loaded ({error}); {_REMEDY}") from error
     version = getattr(compiled, "__version__", None), getattr(compiled, "API_VERSION", None)
@@ -99,7 +95,11 @@ def select(mode: str) -> tuple[Literal["rust", "python"], Core]:
     return "rust", cast("Core", compiled)
 
 
-reference = cast("Core", _reference)
+def reference() -> Core:
+    """Return the reference. It is imported when it is needed: with a compiled core, for foreign time zones only."""
+    return cast("Core", import_module("rota._reference"))
+
+
 backend, core = select(os.environ.get("ROTA_BACKEND") or "auto")
 
 #: Zones by core and tzinfo, both by identity: a tzinfo need not be hashable. The tzinfo is kept alive by its zone.
@@ -108,16 +108,15 @@ _zones: dict[tuple[int, int], _typed.Zone] = {}
 
 def core_for(timezones: list[tzinfo]) -> Core:
     """Return the selected core, or the reference if one of `timezones` can only be asked for its offsets."""
-    if core is not reference:
-        for each in timezones:
-            if _find_zone(core, each) is None:
-                return reference
+    for each in timezones:
+        if _find_zone(core, each) is None:
+            return reference()
     return core
 
 
 def iteration_limits() -> tuple[type[Exception], ...]:
     """Return the errors by which the cores tell that an `all_of` plan has reached its limit."""
-    return (reference.IterationLimitReached, core.IterationLimitReached)
+    return (reference().IterationLimitReached, core.IterationLimitReached)
 
 
 def zone(timezone: tzinfo) -> _typed.Zone | None:
@@ -151,7 +150,8 @@ def _make_zone(of: Core, tz: tzinfo) -> _typed.Zone | None:
     data = _tzif_data(tz) if isinstance(tz, zoneinfo.ZoneInfo) else None
     if data is not None:
         return of.Zone.from_tzif(tz, data)
-    return _reference.Zone.from_tzinfo(tz) if of is reference else None  # type: ignore[return-value]  # the twin
+    from_tzinfo = getattr(of.Zone, "from_tzinfo", None)  # only the reference has it
+    return None if from_tzinfo is None else from_tzinfo(tz)
 
 
 def _tzif_data(tz: zoneinfo.ZoneInfo) -> bytes | None:
@@ -161,9 +161,14 @@ def _tzif_data(tz: zoneinfo.ZoneInfo) -> bytes | None:
     except PicklingError:
         return None
     for directory in zoneinfo.TZPATH:
-        path = Path(directory, tz.key)
-        if path.is_file():
-            return path.read_bytes()
+        path = os.path.join(directory, tz.key)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                return file.read()
+    from importlib.resources import (
+        files,
+    )  # it takes a while to import, and most systems have their own zones
+
     *parents, name = tz.key.split("/")
     try:
         return files(".".join(["tzdata.zoneinfo", *parents])).joinpath(name).read_bytes()

@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cores() -> tuple[Core, Core]:
     """The reference and the compiled core."""
-    return _backend.reference, _backend.select("rust")[1]
+    return _backend.reference(), _backend.select("rust")[1]
 
 
 @contextmanager

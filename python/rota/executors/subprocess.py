@@ -9,7 +9,6 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.to_process
 from anyio import BrokenWorkerProcess
 
 from rota.abc import JobExecutor
@@ -51,9 +50,13 @@ class ProcessPoolJobExecutor(JobExecutor):
 
     async def run_job(self, func: Callable[..., Any], job: Job) -> Any:
         """Call `func` in a process. When cancelled, kill that process."""
+        from anyio import (
+            to_process,
+        )  # it takes a while to import, and few programs run jobs in processes
+
         try:
             with self._clock.busy():
-                value, error = await anyio.to_process.run_sync(
+                value, error = await to_process.run_sync(
                     _call, func, job.args, job.kwargs, cancellable=True, limiter=self._limiter
                 )
         except BrokenWorkerProcess as exc:

@@ -155,7 +155,7 @@ def _localize(moment: datetime, zone: tzinfo) -> datetime:
     if isinstance(zone, (ZoneInfo, timezone)):
         return moment.replace(tzinfo=zone)
     # A foreign tzinfo may, as those of pytz do, have to choose the instance that a datetime carries.
-    known = _backend.zone_in(_backend.reference, zone)
+    known = _backend.zone_in(_backend.reference(), zone)
     wall = (moment - _EPOCH) // _MICROSECOND
     for near in (wall - _DAY_MICROS, wall + _DAY_MICROS):
         offset = known.span_at(near)[2]

@@ -30,7 +30,7 @@ __all__ = ["AndTrigger", "CombiningTrigger", "OrTrigger"]
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_ITERATIONS = 1_000_000_000
 #: No two instants are further apart.
-_MAX_THRESHOLD = _backend.reference.MAX_MICROS - _backend.reference.MIN_MICROS
+_MAX_THRESHOLD = _backend.core.MAX_MICROS - _backend.core.MIN_MICROS
 
 
 class CombiningTrigger(PlannedTrigger):

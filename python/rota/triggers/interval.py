@@ -33,7 +33,7 @@ __all__ = ["IntervalTrigger"]
 _PARTS = ("weeks", "days", "hours", "minutes", "seconds", "microseconds")
 _NOTHING = timedelta(0)
 #: No two instants are further apart.
-_MAX_STEP = _backend.reference.MAX_MICROS - _backend.reference.MIN_MICROS
+_MAX_STEP = _backend.core.MAX_MICROS - _backend.core.MIN_MICROS
 
 
 @definition
