@@ -225,6 +225,20 @@ async def test_picking_reads_nothing_that_is_old_or_for_later(bench: Bench) -> N
     assert {statement: tables for statement, tables in read.items() if tables} == {}
 
 
+async def test_backlog_is_counted_in_one_statement_that_reads_no_later_schedules(
+    bench: Bench,
+) -> None:
+    store = bench.store
+    await fill(bench)
+    await store.add_schedules([make_schedule("due")], ConflictPolicy.exception)
+    with bench.listening() as ran:
+        backlog = await store.backlog(FEW)
+    assert (backlog.due_schedules, backlog.delayed_jobs) == (1, FEW)
+    ((statement, given),) = [pair for pair in ran.statements if "SELECT" in pair[0]]
+    tables = await whole_tables_read(bench, statement, given)
+    assert not any("schedules" in table for table in tables)
+
+
 @pytest.mark.parametrize("place", ["mariadb"], indirect=True)
 async def test_marks_of_transactions_do_not_pile_up(bench: Bench) -> None:
     """MariaDB cannot be asked what became of a transaction, so each leaves a mark for a while."""

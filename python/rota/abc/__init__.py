@@ -4,6 +4,7 @@ from rota.abc._clock import Clock as Clock
 from rota.abc._datastore import (
     Acquired as Acquired,
     Additions as Additions,
+    Backlog as Backlog,
     DataStore as DataStore,
     JobFilter as JobFilter,
     LostLeases as LostLeases,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
@@ -10,7 +11,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from contextlib import AsyncExitStack
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from logging import Logger
     from uuid import UUID
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     )
 
 T = TypeVar("T")
+
+COUNTED = 100_000  #: how far a backlog is counted, unless something else is asked for
 
 
 @frozen
@@ -58,6 +61,24 @@ class LostLeases:
 
     def __bool__(self) -> bool:
         return bool(self.schedule_ids or self.job_ids)
+
+
+@frozen(kw_only=True)
+class Backlog:
+    """What waits in a data store, by its clock.
+
+    :param due_schedules: schedules that are due and have not been advanced; paused and set-aside ones do not count
+    :param overdue: for how long the first of them has been due; zero if there is none
+    :param due_jobs: jobs that may start as soon as a worker and a slot of their task are free
+    :param delayed_jobs: jobs that may not start yet
+    :param running_jobs: jobs that a worker has claimed
+    """
+
+    due_schedules: int
+    overdue: timedelta
+    due_jobs: int
+    delayed_jobs: int
+    running_jobs: int
 
 
 class Additions(Protocol):
@@ -304,6 +325,33 @@ class DataStore(ABC):
 
         Zero or less if one can be now, `None` if there is nothing to wait for. Jobs of full tasks do not count.
         """
+
+    async def backlog(self, limit: int = COUNTED) -> Backlog:
+        """Count what waits, each kind no further than to `limit`, so that asking again and again costs little.
+
+        What is here reads all schedules and jobs; a store should find those that count sooner.
+        """
+        schedules, jobs, now = await self.get_schedules(), await self.get_jobs(), await self.now()
+        due = [
+            schedule.next_fire_time
+            for schedule in schedules
+            if schedule.next_fire_time is not None
+            and schedule.next_fire_time <= now
+            and not schedule.paused
+            and schedule.error is None
+        ]
+        running = sum(job.acquired_by is not None for job in jobs)
+        delayed = sum(
+            job.acquired_by is None and job.not_before is not None and job.not_before > now
+            for job in jobs
+        )
+        return Backlog(
+            due_schedules=min(len(due), limit),
+            overdue=now - min(due, default=now),
+            due_jobs=min(len(jobs) - running - delayed, limit),
+            delayed_jobs=min(delayed, limit),
+            running_jobs=min(running, limit),
+        )
 
     @abstractmethod
     async def get_job_result(self, job_id: UUID) -> JobResult | None:

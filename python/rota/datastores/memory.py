@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from anyio import lowlevel
 
-from rota.abc import Acquired, DataStore, LostLeases
+from rota.abc import Acquired, Backlog, DataStore, LostLeases
+from rota.abc._datastore import COUNTED
 from rota.datastores._memory.announcements import Announcer
 from rota.datastores._memory.jobs import JobTable
 from rota.datastores._memory.schedules import ScheduleTable
@@ -325,6 +326,20 @@ class MemoryDataStore(DataStore):
         """Return how long until a job can be claimed, or a lease ends; `None` if there is nothing to wait for."""
         with self._lock:
             return self._jobs.time_to_next(self._now(), accept)
+
+    async def backlog(self, limit: int = COUNTED) -> Backlog:
+        """Count what waits. See `DataStore.backlog`."""
+        with self._lock:
+            now = self._now()
+            schedules = self._schedules.due(now)
+            due, delayed, running = self._jobs.count(now)
+        return Backlog(
+            due_schedules=min(len(schedules), limit),
+            overdue=now - min((row.due for row in schedules), default=now),
+            due_jobs=min(due, limit),
+            delayed_jobs=min(delayed, limit),
+            running_jobs=min(running, limit),
+        )
 
     async def get_job_result(self, job_id: UUID) -> JobResult | None:
         """Return the kept result of a job, or `None`."""

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rota._environment import current_clock
 from rota.abc import Acquired, DataStore
+from rota.abc._datastore import COUNTED
 from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
 from rota.datastores.sql.base import Base
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from logging import Logger
     from uuid import UUID
 
-    from rota.abc import Clock, EventBroker, JobFilter, LostLeases, Serializer
+    from rota.abc import Backlog, Clock, EventBroker, JobFilter, LostLeases, Serializer
     from rota.datastores.sql._dialect import Dialect
     from rota.datastores.sql.callers import CallersConnection
     from rota.model import (
@@ -395,6 +396,10 @@ class SQLAlchemyDataStore(DataStore):
     async def time_to_next_job(self, accept: JobFilter | None = None) -> timedelta | None:
         """Return how long until a job can be claimed, or its lease runs out. See `DataStore.time_to_next_job`."""
         return await self._read(partial(self._parts.claims.time_to_next, accept=accept))
+
+    async def backlog(self, limit: int = COUNTED) -> Backlog:
+        """Count what waits. See `DataStore.backlog`."""
+        return await self._read(partial(self._parts.counting.backlog, limit=limit))
 
     async def get_job_result(self, job_id: UUID) -> JobResult | None:
         """Return the kept result of a job, or `None`."""

@@ -130,6 +130,12 @@ class JobTable:
             moments.append(end)
         return min(moments) - now if moments else None
 
+    def count(self, now: datetime) -> tuple[int, int, int]:
+        """Return how many jobs may start, how many may not yet, and how many are claimed."""
+        running = sum(record.lease is not None for record in self._records.values())
+        delayed = sum(ripe > now for _, _, queue in self._ripening for ripe, *_ in queue.delayed)
+        return len(self._records) - running - delayed, delayed, running
+
     # claiming
 
     def acquire(

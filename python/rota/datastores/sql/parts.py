@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from rota.datastores.sql.claims import Claims
+from rota.datastores.sql.counting import Counting
 from rota.datastores.sql.endings import Endings
 from rota.datastores.sql.firing import Firing
 from rota.datastores.sql.jobs import Jobs
@@ -41,6 +42,7 @@ class Parts:
     claims: Claims
     leases: Leases
     endings: Endings
+    counting: Counting
 
     @classmethod
     def of(cls, base: Base) -> Self:
@@ -57,6 +59,7 @@ class Parts:
             claims=Claims(base, tasks, jobs, endings),
             leases=Leases(base),
             endings=endings,
+            counting=Counting(base),
         )
 
     def exchange(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rota.testing._datastore._adding import AddingSchedules
+from rota.testing._datastore._backlog import CountingBacklogs
 from rota.testing._datastore._claiming import ClaimingJobs
 from rota.testing._datastore._ending import EndingJobs
 from rota.testing._datastore._events import Publishing
@@ -29,6 +30,7 @@ class DataStoreConformance(
     EndingJobs,
     Reaping,
     Waiting,
+    CountingBacklogs,
     RoundTrips,
     Publishing,
     RandomWalk,
