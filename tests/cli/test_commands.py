@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,42 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.cli.conftest import Command
+
 pytestmark = pytest.mark.once
 
 
 @task(id="greet")
 def greet(name: str) -> str:
     return f"hello {name}"
-
-
-class Result(NamedTuple):
-    stdout: str
-    stderr: str
-
-
-class Command:
-    """The entry point of the package, called in this process, as starting many takes long."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *arguments: object, status: int = 0) -> Result:
-        self.capsys.readouterr()
-        before = sys.argv, sys.path
-        sys.argv, sys.path = ["rota", *map(str, arguments)], [*sys.path]
-        try:
-            with pytest.raises(SystemExit) as end:
-                main()
-        finally:
-            sys.argv, sys.path = before
-        result = Result(*self.capsys.readouterr())
-        assert end.value.code == status, result
-        return result
-
-
-@pytest.fixture
-def rota(capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(capsys)
 
 
 class Store:

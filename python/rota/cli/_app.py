@@ -10,7 +10,7 @@ import click
 
 __all__ = ["app", "run"]
 
-#: Each command, and what `rota --help` says of it; the module `_<name>` has it as `command`.
+#: Each command, and what `rota --help` says of it; the module `_<name>`, with `_` for `-`, has it as `command`.
 COMMANDS = {
     "next": "Show when a cron expression fires, in words and in times.",
     "run": "Run the scheduler of a program until it is stopped.",
@@ -18,6 +18,7 @@ COMMANDS = {
     "jobs": "List, show and cancel jobs that have not ended.",
     "tasks": "List, show, run and remove tasks.",
     "forecast": "Show what will run between two times.",
+    "import-apscheduler3": "Take over the jobs of a program that used APScheduler 3.",
     "db": "Show and upgrade the tables of a data store.",
     "doctor": "Look at a data store from outside, and say what is wrong.",
 }
@@ -34,7 +35,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"rota.cli._{cmd_name}").command
+        command: click.Command = import_module(f"rota.cli._{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rota.abc import Serializer
     from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 
-__all__ = ["StoreOptions", "interface", "on_store", "open_store", "run_async"]
+__all__ = ["StoreOptions", "interface", "on_store", "open_store", "require_file", "run_async"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,15 +45,15 @@ class StoreOptions:
         self.key_file = key_file
 
 
-def on_store(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of the data store, as its argument `store`."""
+def on_store(function: Callable[..., Any], *, required: bool = True) -> Callable[..., Any]:
+    """Give a command the options of the data store, as its argument `store`; `None` if none need be given, nor is."""
 
     @click.option(
         "-s",
         "--store",
         "url",
         envvar="ROTA_STORE",
-        required=True,
+        required=required,
         metavar="URL",
         help="Where the data store is: sqlite:///FILE, postgresql://..., mariadb://... [ROTA_STORE]",
     )
@@ -76,14 +76,16 @@ def on_store(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def command(
         *args: Any,
-        url: str,
+        url: str | None,
         schema: str | None,
         table_prefix: str,
         serializer: str,
         key_file: Path | None,
         **kwargs: Any,
     ) -> Any:
-        options = StoreOptions(url, schema, table_prefix, serializer, key_file)
+        options = (
+            None if url is None else StoreOptions(url, schema, table_prefix, serializer, key_file)
+        )
         return function(*args, store=options, **kwargs)
 
     return command
@@ -143,16 +145,21 @@ async def interface(options: StoreOptions) -> AsyncIterator[AsyncScheduler]:
 
 async def require_tables(options: StoreOptions) -> None:
     """Raise if there is no data store at the URL: nothing is made by looking."""
+    store = open_store(options)
+    await require_file(options.url)
+    if await store.schema_version() is None:
+        raise click.ClickException("there are no tables; make them with: rota db upgrade")
+
+
+async def require_file(url: str) -> None:
+    """Raise if a URL is that of a SQLite file that is not there; opening it would make it."""
     import anyio
     from sqlalchemy import make_url
 
-    store = open_store(options)
-    url = make_url(options.url)
-    file = url.database if url.get_backend_name() == "sqlite" else None
+    parsed = make_url(url)
+    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
     if file and not await anyio.Path(file).exists():
         raise click.ClickException(f"there is no file {file}")
-    if await store.schema_version() is None:
-        raise click.ClickException("there are no tables; make them with: rota db upgrade")
 
 
 def _report(event: Event) -> None:

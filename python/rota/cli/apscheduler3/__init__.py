@@ -1,0 +1,1 @@
+"""Reads the job store of APScheduler 3 and says it in the words of rota."""
