@@ -213,7 +213,11 @@ class JobLeaseLost(SchedulerEvent):
 
 @frozen(kw_only=True)
 class JobReleased(SchedulerEvent):
-    """A worker is done with a job. Texts are cut to `MAX_TEXT` characters."""
+    """A worker is done with a job, or with an attempt at one. Texts are cut to `MAX_TEXT` characters.
+
+    :param scheduler_id: the start of a scheduler that held the job; empty if nobody did
+    :param attempt: which attempt this was
+    """
 
     job_id: UUID
     scheduler_id: str
@@ -222,6 +226,7 @@ class JobReleased(SchedulerEvent):
     scheduled_start: datetime | None = field(default=None, converter=as_aware)
     started_at: datetime | None = field(default=None, converter=as_utc)
     outcome: JobOutcome
+    attempt: int = 1
     exception_type: str | None = None
     exception_message: str | None = None
     exception_traceback: list[str] | None = None
@@ -243,6 +248,7 @@ class JobReleased(SchedulerEvent):
             scheduled_start=job.scheduled_fire_time,
             started_at=result.started_at,
             outcome=result.outcome,
+            attempt=result.attempt,
             exception_type=kind,
             exception_message=message,
             exception_traceback=traceback.splitlines(keepends=True) if traceback else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from rota.model import EventsMissed, JobExecutorLookupError, TaskAdded, TaskRemoved, TaskUpdated
 from rota.schedulers._results import ResultDesk
@@ -12,10 +12,11 @@ from rota.schedulers._settings import Settings
 from rota.schedulers._tasks import TaskRegistry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from contextlib import AsyncExitStack
 
     from rota.abc import Additions
-    from rota.model import Event
+    from rota.model import Event, Job
 
 __all__ = ["SchedulerBase"]
 
@@ -27,6 +28,8 @@ class SchedulerBase(Settings):
     _exit_stack: AsyncExitStack | None = field(init=False, default=None)
     _tasks: TaskRegistry = field(init=False)
     _desk: ResultDesk = field(init=False)
+    #: gives what is added to the metadata of each new job
+    _stamp: Callable[[], Mapping[str, Any]] | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self._tasks = TaskRegistry(
@@ -68,6 +71,11 @@ class SchedulerBase(Settings):
         """Return what adds jobs and schedules: the data store, or its guest in a transaction of the caller."""
         self._require_services()
         return self.data_store if connection is None else self.data_store.within(connection)
+
+    def _stamped(self, job: Job) -> Job:
+        if self._stamp is None:
+            return job
+        return evolve(job, metadata={**job.metadata, **self._stamp()})
 
     def _check_executor(self, name: str) -> None:
         """Refuse an unknown executor if no other process could know it; else only warn."""

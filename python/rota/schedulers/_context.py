@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar, overload
 from uuid import UUID
@@ -10,13 +11,17 @@ from rota.model import Job
 from rota.model._copies import copier
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextvars import Token
 
+    from rota.schedulers._base import SchedulerBase
     from rota.schedulers.async_ import AsyncScheduler
     from rota.schedulers.sync import Scheduler
 
 __all__ = [
     "CurrentJob",
+    "acting",
+    "acting_scheduler",
     "current_async_scheduler",
     "current_job",
     "current_scheduler",
@@ -35,8 +40,21 @@ current_async_scheduler: ContextVar[AsyncScheduler | None] = ContextVar(
     "current_async_scheduler", default=None
 )
 
+#: the scheduler on whose behalf something is done, so that of several only one counts it
+acting_scheduler: ContextVar[SchedulerBase | None] = ContextVar("acting_scheduler", default=None)
+
 #: what the workers set; users read it through `current_job`
 job_variable: ContextVar[Job] = ContextVar("current_job")
+
+
+@contextmanager
+def acting(scheduler: SchedulerBase) -> Iterator[None]:
+    """Do something on behalf of a scheduler."""
+    token = acting_scheduler.set(scheduler)
+    try:
+        yield
+    finally:
+        acting_scheduler.reset(token)
 
 
 class _JobId(UUID):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 from anyio import create_task_group
@@ -14,21 +14,27 @@ from rota.schedulers._schedule_loop import ScheduleLoop
 from rota.schedulers._upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine, Iterable
     from uuid import UUID
 
     from rota.schedulers._claim import Claim, Verdict
     from rota.schedulers._node import Node
     from rota.schedulers._settings import Settings
 
-__all__ = ["Engine"]
+__all__ = ["Companion", "Engine"]
+
+#: What runs beside the loops until the scheduler stops. It must not raise.
+Companion: TypeAlias = "Callable[[Node], Coroutine[Any, Any, None]]"
 
 
 class Engine:
     """One run of a scheduler, from start to stop."""
 
-    def __init__(self, node: Node, settings: Settings) -> None:
+    def __init__(
+        self, node: Node, settings: Settings, companions: Iterable[Companion] = ()
+    ) -> None:
         self._node = node
+        self._companions = tuple(companions)
         self._role = settings.role
         self._limit = settings.max_concurrent_jobs
         self._patience_seconds = settings.shutdown_timeout.total_seconds()
@@ -52,6 +58,8 @@ class Engine:
                 group.start_soon(self._jobs.run, name="rota job loop")
                 group.start_soon(self._keeper.run, name="rota lease keeper")
             group.start_soon(self._upkeep.run, name="rota upkeep")
+            for companion in self._companions:
+                group.start_soon(companion, self._node)
             started()
             await self._stop.wait()
             if self._schedules is not None:

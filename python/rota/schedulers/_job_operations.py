@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rota.model import unset
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._claim import Verdict
+from rota.schedulers._context import acting
 from rota.schedulers._requests import new_job
 from rota.schedulers._results import value_of
 
@@ -83,7 +84,7 @@ class JobOperations(SchedulerBase):
             task = await self._tasks.ensure(request["func_or_task_id"])
             job = new_job(task, request, now, self.new_id)
             self._check_executor(job.executor)
-            added.append(job)
+            added.append(self._stamped(job))
         await additions.add_jobs(added)
         return [job.id for job in added]
 
@@ -143,7 +144,8 @@ class JobOperations(SchedulerBase):
         notices with its next renewal of leases, which is three times in `lease_duration`.
         """
         self._require_services()
-        cancelled = await self.data_store.cancel_jobs({job_id})
+        with acting(self):
+            cancelled = await self.data_store.cancel_jobs({job_id})
         self._give_up(cancelled, Verdict.cancelled)
         return bool(cancelled)
 

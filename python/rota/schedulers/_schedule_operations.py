@@ -207,7 +207,7 @@ class ScheduleOperations(SchedulerBase):
             priority=schedule.priority,
             created_at=await self.data_store.now(),
         )
-        await self.data_store.add_jobs([job])
+        await self.data_store.add_jobs([self._stamped(job)])
         return job.id
 
     async def update_schedule(

@@ -11,7 +11,11 @@ from anyio import TASK_STATUS_IGNORED, CancelScope, create_task_group
 from attrs import define, field
 
 from rota.model import Health, RunState, SchedulerStarted, SchedulerStopped
-from rota.schedulers._context import current_async_scheduler, current_scheduler
+from rota.schedulers._context import (
+    acting_scheduler,
+    current_async_scheduler,
+    current_scheduler,
+)
 from rota.schedulers._engine import Engine
 from rota.schedulers._job_operations import JobOperations
 from rota.schedulers._node import Node
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from rota.abc import Subscription
     from rota.model import Event
     from rota.schedulers._claim import Verdict
+    from rota.schedulers._engine import Companion
     from rota.schedulers.sync import Scheduler
 
 __all__ = ["AsyncScheduler"]
@@ -51,6 +56,7 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
     _state: RunState = field(init=False, default=RunState.stopped)
     _stopped: anyio.Event | None = field(init=False, default=None)
     _facade: Scheduler | None = field(init=False, default=None)
+    _companions: list[Companion] = field(init=False, factory=list)
 
     def __repr__(self) -> str:
         return (
@@ -219,7 +225,8 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
             try:
                 current_async_scheduler.set(self)
                 current_scheduler.set(self._facade)
-                self._engine = Engine(self._new_node(), self)
+                acting_scheduler.set(self)
+                self._engine = Engine(self._new_node(), self, self._companions)
                 await self.event_broker.publish_local(SchedulerStarted(timestamp=self.clock.now()))
                 await self._engine.run(lambda: self._has_started(task_status))
             except BaseException as exc:
