@@ -103,6 +103,7 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (job, {"args": 5}, TypeError, "args must be a sequence of arguments, got: 5"),
     (job, {"args": "text"}, TypeError, "args must be a sequence of arguments, got: 'text'"),
     (job, {"kwargs": {1: 2}}, TypeError, "kwargs must be a mapping from names to values, got: {1: 2}"),
+    (job, {"metadata": {"a": "x" * 1_000_000}}, ValueError, "metadata must have at most 1000000 characters as JSON, got: 1000009"),
     (job, {"metadata": 5}, TypeError, "metadata must be a mapping, got: 5"),
     (job, {"result_expiration_time": timedelta.max}, ValueError, "a length of time must be at most 36525 days"),
     (job, {"result_expiration_time": float("nan")}, ValueError, "a length of time must be at most 36525 days, got: nan"),

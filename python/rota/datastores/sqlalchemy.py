@@ -89,7 +89,7 @@ class SQLAlchemyDataStore(DataStore):
     ) -> None:
         self._owns_engine = not isinstance(engine_or_url, AsyncEngine)
         if isinstance(engine_or_url, AsyncEngine):
-            self._engine = engine_or_url
+            self._engine = dialect_of(engine_or_url.url).isolated(engine_or_url)
         elif isinstance(engine_or_url, str | URL):
             self._engine = engine_for(engine_or_url)
         else:
@@ -124,6 +124,7 @@ class SQLAlchemyDataStore(DataStore):
         self._base = transactions.base
         await schema.prepare(transactions, upgrade=self._upgrade)
         self._write, self._read = transactions.write, transactions.read
+        self._objects.limit(await self._read(self._base.dialect.largest_value))
         self._parts = Parts.of(self._base)
         self._news = News(event_broker)
         self._announcements = Announcements(self._news, clock)
@@ -187,7 +188,7 @@ class SQLAlchemyDataStore(DataStore):
             engine,
             schema=self._schema,
             table_prefix=self._table_prefix,
-            serializer=self._objects.serializer,
+            serializer=self._objects.serializer.inner,
             retry_settings=self._retry_settings,
             upgrade=self._upgrade,
         )

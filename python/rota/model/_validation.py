@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from uuid import UUID
 
 from rota.model._enums import AbandonedPolicy, CoalescePolicy, OverlapPolicy
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from attrs import Attribute
 
 MAX_ID_LENGTH = 500  #: characters; the shortest key that every supported database can index
+MAX_METADATA_LENGTH = 1_000_000  #: characters of JSON, in ASCII
 MAX_LENGTH = timedelta(
     days=36_525
 )  #: of any length of time: a century, so that sums with times stay within the years
@@ -120,9 +122,13 @@ def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
     if not value:
         return value
     try:
-        json.dumps(value, allow_nan=False)
+        length = len(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as exc:
         raise ValueError(f"metadata must consist of JSON-compatible values: {exc}") from exc
+    if length > MAX_METADATA_LENGTH:
+        raise ValueError(
+            f"metadata must have at most {MAX_METADATA_LENGTH} characters as JSON, got: {length}"
+        )
     return value
 
 
@@ -130,16 +136,54 @@ def identifier(_instance: object, attribute: Attribute[Any], value: object) -> N
     """Refuse ids that not every data store can keep exactly."""
     if not isinstance(value, str):
         raise TypeError(f"{attribute.name} must be of type str, got: {value!r}")
-    if not value:
-        raise ValueError(f"{attribute.name} must not be empty")
-    if len(value) > MAX_ID_LENGTH:
-        raise ValueError(
-            f"{attribute.name} must have at most {MAX_ID_LENGTH} characters, got: {len(value)}"
-        )
-    if "\0" in value:
-        raise ValueError(f"{attribute.name} must not contain a NUL character, got: {value!r}")
-    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError(f"{attribute.name} must not contain half a character, got: {value!r}")
+    if (flaw := _flaw_of(value)) is not None:
+        raise ValueError(f"{attribute.name} must {flaw}")
+
+
+def _flaw_of(id_: str) -> str | None:
+    """Return what an id must be that this one is not, if it is none that every data store can keep exactly."""
+    if not id_:
+        return "not be empty"
+    if len(id_) > MAX_ID_LENGTH:
+        return f"have at most {MAX_ID_LENGTH} characters, got: {len(id_)}"
+    if "\0" in id_:
+        return f"not contain a NUL character, got: {id_!r}"
+    if not id_.isascii() and any("\ud800" <= char <= "\udfff" for char in id_):
+        return f"not contain half a character, got: {id_!r}"
+    return None
+
+
+def is_possible_id(value: object) -> bool:
+    """Tell whether something can have this id; what cannot need not be looked for.
+
+    :raises TypeError: if it is not text
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"an id must be of type str, got: {value!r:.100}")
+    return _flaw_of(value) is None
+
+
+def possible_ids(values: Iterable[str]) -> set[str]:
+    """Return those of the ids that something can have.
+
+    :raises TypeError: if they are a text, or one of them is not text
+    """
+    if isinstance(values, str):
+        raise TypeError(f"ids must be a collection of ids, got: {values!r:.100}")
+    return {value for value in values if is_possible_id(value)}
+
+
+def job_ids(values: Iterable[UUID]) -> set[UUID]:
+    """Return the ids of jobs.
+
+    :raises TypeError: if one of them is not a UUID
+    """
+    ids = set()
+    for value in values:
+        if not isinstance(value, UUID):
+            raise TypeError(f"the id of a job must be a UUID, got: {value!r:.100}")
+        ids.add(value)
+    return ids
 
 
 def of_type(*types: type) -> Callable[[object, Attribute[Any], object], None]:

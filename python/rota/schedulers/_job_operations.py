@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rota.model import unset
+from rota.model._validation import job_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._claim import Verdict
 from rota.schedulers._context import acting
@@ -122,7 +123,7 @@ class JobOperations(SchedulerBase):
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
         """Return the unfinished jobs with these ids that exist (`None`: all), ordered by time of creation."""
         self._require_services()
-        return await self.data_store.get_jobs(ids)
+        return await self.data_store.get_jobs(None if ids is None else job_ids(ids))
 
     async def get_job_result(self, job_id: UUID, *, wait: bool = True) -> JobResult | None:
         """Return how a job ended.
@@ -133,6 +134,7 @@ class JobOperations(SchedulerBase):
         :raises JobLookupError: if there is neither such a job nor its result
         """
         self._require_services()
+        job_ids({job_id})
         return await self._desk.result_of(
             job_id, wait=wait, polling_seconds=self.polling_interval.total_seconds()
         )
@@ -145,7 +147,7 @@ class JobOperations(SchedulerBase):
         """
         self._require_services()
         with acting(self):
-            cancelled = await self.data_store.cancel_jobs({job_id})
+            cancelled = await self.data_store.cancel_jobs(job_ids({job_id}))
         self._give_up(cancelled, Verdict.cancelled)
         return bool(cancelled)
 

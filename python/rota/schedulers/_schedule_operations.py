@@ -16,7 +16,7 @@ from rota.model import (
     ScheduleLookupError,
     unset,
 )
-from rota.model._validation import as_utc
+from rota.model._validation import as_utc, possible_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._changes import resumed_from, with_trigger
 from rota.schedulers._log_fields import schedule_fields
@@ -152,7 +152,7 @@ class ScheduleOperations(SchedulerBase):
     async def get_schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """Return the schedules with these ids that exist (`None`: all), ordered by id."""
         self._require_services()
-        return await self.data_store.get_schedules(ids)
+        return await self.data_store.get_schedules(None if ids is None else possible_ids(ids))
 
     async def remove_schedule(self, id: str) -> None:
         """Remove a schedule, if it exists. Jobs that it has given already are not affected."""
@@ -161,7 +161,7 @@ class ScheduleOperations(SchedulerBase):
     async def remove_schedules(self, ids: Collection[str]) -> None:
         """Remove those of the schedules that exist. Jobs that they have given already are not affected."""
         self._require_services()
-        await self.data_store.remove_schedules(ids)
+        await self.data_store.remove_schedules(possible_ids(ids))
 
     async def pause_schedule(self, id: str) -> None:
         """Have a schedule give no jobs until it is unpaused.

@@ -8,10 +8,12 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import anyio
 import attrs
 from attrs import frozen
 
 from rota.model import CallableLookupError, Task, TaskDefaults, TaskLookupError, unset
+from rota.model._validation import is_possible_id
 from rota.schedulers._callables import name_of, reference_to, resolve
 from rota.schedulers._decorator import decorated_id, decorated_settings, decorated_tasks
 
@@ -71,6 +73,9 @@ class TaskRegistry:
         self._nameless: dict[Hashable, str] = {}
         self._known: dict[str, Task] = {}
         self._runnable: dict[str, Runnable] = {}
+        self._looking: dict[
+            str, anyio.Event
+        ] = {}  # what is being read from the data store just now
         self._applied: set[str] = set()  # whose decorator has been heeded
 
     def forget(self, task_id: str) -> None:
@@ -93,9 +98,18 @@ class TaskRegistry:
         :raises TaskLookupError: if there is no such task
         :raises CallableLookupError: if its callable cannot be had on this node
         """
-        task = await self._store.get_task(task_id)
-        runnable = self._runnable[task_id] = Runnable(task, self._callable_of(task))
-        return runnable
+        while (looking := self._looking.get(task_id)) is not None:
+            await looking.wait()  # as many jobs of a task may start at once
+            if (runnable := self._runnable.get(task_id)) is not None:
+                return runnable
+        looking = self._looking[task_id] = anyio.Event()
+        try:
+            task = await self._store.get_task(task_id)
+            runnable = self._runnable[task_id] = Runnable(task, self._callable_of(task))
+            return runnable
+        finally:
+            del self._looking[task_id]
+            looking.set()
 
     async def ensure(
         self,
@@ -170,6 +184,8 @@ class TaskRegistry:
         task = self._known.get(task_id)
         if task is not None:
             return task
+        if not is_possible_id(task_id):
+            return None
         try:
             task = self._known[task_id] = await self._store.get_task(task_id)
         except TaskLookupError:

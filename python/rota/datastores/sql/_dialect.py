@@ -81,12 +81,20 @@ class Dialect(ABC):
         """Return the options of an engine that this store makes for itself."""
         return {"isolation_level": "READ COMMITTED"}
 
+    def isolated(self, engine: AsyncEngine) -> AsyncEngine:
+        """Return an engine of the caller with the isolation that this store relies on, whatever it has by itself."""
+        return engine.execution_options(isolation_level="READ COMMITTED")
+
     def connected(self, driver_connection: Any) -> None:  # noqa: B027 - most need nothing
         """Set up a new connection of an engine that this store has made for itself."""
 
     def moment(self, clock: Clock) -> dict[str, int]:
         """Return the binds that `now` needs; `clock` is the host's."""
         return {}
+
+    def largest_value(self, connection: Connection) -> int | None:
+        """Return how many bytes a value may have to reach the server; `None` for as many as serializers allow."""
+        return None
 
     def begin(self, connection: Connection) -> None:  # noqa: B027 - most need nothing
         """Begin a transaction that will write, if that takes more than to begin."""

@@ -47,6 +47,9 @@ LOCK_SECONDS = 60
 PACKET_CHARACTERS = (
     4_000_000  #: of JSON that are sent at once; servers refuse packets above 16 MB or more
 )
+REST_OF_PACKET = (
+    2_500_000  #: bytes for a statement and the other columns of a row, metadata above all
+)
 #: 1205 waited too long for a lock; 1213 was the victim of a deadlock; 1020 a row has changed since it was read
 CONFLICTS = frozenset({1020, 1205, 1213})
 OUTAGES = frozenset(
@@ -131,6 +134,11 @@ class MySQL(Dialect):
             f" innodb_lock_wait_timeout = {2 * self.idle_seconds}"
         )
         cursor.close()
+
+    def largest_value(self, connection: Connection) -> int | None:
+        """Return how many bytes a value may have: a row with it has to fit into one packet, where it is escaped."""
+        packet = int(connection.execute(text("SELECT @@max_allowed_packet")).scalar_one())
+        return max(packet - REST_OF_PACKET, 0) // 2
 
     def lock_schema(self, connection: Connection, name: str) -> None:
         """Hold a lock of the server by name; changing tables would end a transaction."""

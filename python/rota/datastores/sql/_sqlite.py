@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import URL, Connection, Select, Table
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from rota.abc import Clock
     from rota.datastores.sql.tables import Tables
@@ -79,6 +80,10 @@ class SQLite(Dialect):
             "isolation_level": "AUTOCOMMIT",
             "connect_args": {"timeout": BUSY_SECONDS},
         }
+
+    def isolated(self, engine: AsyncEngine) -> AsyncEngine:
+        """Return the engine itself: transactions are begun by hand here, and are serializable."""
+        return engine
 
     def connected(self, driver_connection: Any) -> None:
         """Have readers and the writer not wait for each other, and commits outlive a power failure."""

@@ -42,6 +42,33 @@ class Definition(NamedTuple):
     cursor: str | None
 
 
+class _Capped(Serializer):
+    """The serializer of a store, which refuses what the database would.
+
+    :param largest: how many bytes a value may have; `None` if the database takes any number of them
+    """
+
+    __slots__ = ("inner", "largest")
+
+    inner: Serializer
+    largest: int | None
+
+    def __init__(self, inner: Serializer) -> None:
+        self.inner = inner
+        self.largest = None
+
+    def serialize(self, obj: object, *, context: bytes = b"") -> bytes:
+        data = self.inner.serialize(obj, context=context)
+        if self.largest is not None and len(data) > self.largest:
+            raise SerializationError(
+                f"the object must have at most {self.largest} bytes for this database to take it, got: {len(data)}"
+            )
+        return data
+
+    def deserialize(self, serialized: bytes, *, context: bytes = b"") -> Any:
+        return self.inner.deserialize(serialized, context=context)
+
+
 class Objects:
     """Writes and reads triggers and arguments, and remembers the definitions of triggers that it has seen.
 
@@ -49,11 +76,15 @@ class Objects:
     """
 
     def __init__(self, serializer: Serializer) -> None:
-        self.serializer = serializer
+        self.serializer: _Capped = _Capped(serializer)
         one, other = (serializer.serialize(None, context=place) for place in (b"1", b"2"))
         self._places_differ = one != other
         self._read_definition = lru_cache(CACHED_TRIGGERS)(self._read_anew)
         self._write_definition = lru_cache(CACHED_TRIGGERS)(self._write_anew)
+
+    def limit(self, largest: int | None) -> None:
+        """Refuse to write what has more bytes than the database takes; `None` for any number."""
+        self.serializer.largest = largest
 
     def definition(self, schedule_id: str, trigger: Trigger) -> Definition:
         """Return what is stored of a trigger.
