@@ -32,8 +32,9 @@ PYTHON = $(or $(shell python3 -c 'import sys, venv, ensurepip; print(sys.executa
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet uv
 
+# With bytecode: where Python is told not to write it, each of the many processes of the tests would compile all anew.
 .venv/.dependencies: pyproject.toml | $(UV)
-	$(UV) pip install --quiet --python .venv --group dev -r pyproject.toml --extra all
+	$(UV) pip install --quiet --compile-bytecode --python .venv --group dev -r pyproject.toml --extra all
 	touch $@
 
 # The package in place: the sources are used as they are, the extension is compiled into them.
@@ -201,7 +202,7 @@ bench: .venv/.package ## time rota alone, on both backends
 
 .PHONY: bench-compare
 bench-compare: .venv/.package ## time rota against its peers; writes the tables of benches/README.md
-	.venv/bin/python -m benches.compare triggers imports memory
+	.venv/bin/python -m benches.compare triggers imports commands memory
 
 .PHONY: bench-stores
 bench-stores: .venv/.package ## time the stores against peers and raw databases; writes their tables

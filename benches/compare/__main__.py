@@ -1,7 +1,7 @@
 """Measures rota against its peers and writes the tables into benches/README.md.
 
-`python -m benches.compare [SECTION ...] [--quick] [--no-write]` with the sections triggers, imports, memory,
-stores, brokers and cluster; without any, the first three: the others need servers.
+`python -m benches.compare [SECTION ...] [--quick] [--no-write]` with the sections triggers, imports, commands,
+memory, stores, brokers and cluster; without any, the first four: the others need servers.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import platform
 import re
 from pathlib import Path
 
-from benches.compare import cluster, imports, memory, stores, trigger_report, triggers
+from benches.compare import cluster, commands, imports, memory, stores, trigger_report, triggers
 
 README = Path(__file__).parents[1] / "README.md"
-SECTIONS = ("triggers", "imports", "memory", "stores", "brokers", "cluster")
+SECTIONS = ("triggers", "imports", "commands", "memory", "stores", "brokers", "cluster")
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"section must be one of {', '.join(SECTIONS)}, got: {', '.join(unknown)}")
-    for section in options.sections or SECTIONS[:3]:
+    for section in options.sections or SECTIONS[:4]:
         lines = [_machine(), "", *run(section, options.quick)]
         text = "\n".join(lines)
         print(f"\n{text}\n", flush=True)
@@ -42,6 +42,8 @@ def run(section: str, quick: bool) -> list[str]:
         return trigger_report.report(triggers.measure(*((3, 5) if quick else (9, 15))))
     if section == "imports":
         return imports.report(imports.measure(5 if quick else 21))
+    if section == "commands":
+        return commands.report(commands.measure(5 if quick else 21))
     if section == "memory":
         return memory.report(memory.measure(1 if quick else 3))
     if section == "brokers":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import signal
 import subprocess
@@ -13,7 +12,6 @@ import pytest
 
 from rota import CronTrigger, IntervalTrigger, JobOutcome, Scheduler, task
 from rota._environment import new_id
-from rota.cli import main
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from tests._services import drop_tables, need
 
@@ -213,7 +211,7 @@ def test_schedule_that_cannot_be_read_is_reported_and_can_be_removed(
 def test_looking_at_what_is_not_there_makes_nothing(rota: Command, tmp_path: Path) -> None:
     path = tmp_path / "none.sqlite3"
     result = rota("schedules", "list", "--store", f"sqlite:///{path}", status=1)
-    assert result.stderr == f"Error: there is no file {path}\n"
+    assert result.stderr == f"rota: there is no file {path}\n"
     assert not path.exists()
     path.touch()
     result = rota("jobs", "list", "--store", f"sqlite:///{path}", status=1)
@@ -235,66 +233,6 @@ def test_run_runs_the_scheduler_of_a_program_until_it_is_told_to_stop(
         rest = process.stderr.read()
         assert process.wait(60) == 0, rest
     assert "scheduler stopped" in rest
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "message"),
-    [
-        (["nothing"], 2, "No such command 'nothing'"),
-        (["next", "61 * * * *"], 1, "rota: minute must be in 0-59, got: 61"),
-        (["next", "* * * * *", "--tz", "Mars/Base"], 1, "timezone must be an IANA name"),
-        (["schedules", "list"], 2, "Missing option '-s' / '--store'"),
-        (["schedules", "list", "-s", "nonsense"], 2, "Invalid value for --store"),
-        (["schedules", "list", "-s", "oracle://x/y"], 2, "the database must be one of"),
-        (
-            ["schedules", "show", "none", "-s", "{sqlite}"],
-            1,
-            "rota: no schedule by the id of 'none'",
-        ),
-        (["schedules", "pause", "none", "-s", "{sqlite}"], 1, "no schedule by the id of 'none'"),
-        (["schedules", "remove", "none", "-s", "{sqlite}"], 1, "no schedule by the id of 'none'"),
-        (["jobs", "show", "x", "-s", "{sqlite}"], 2, "JOB_ID"),
-        (["jobs", "cancel", str(new_id()), "-s", "{sqlite}"], 1, "that has not ended"),
-        (["tasks", "show", "none", "-s", "{sqlite}"], 1, "no task by the id of 'none'"),
-        (["tasks", "run", "none", "--args", "{{", "-s", "{sqlite}"], 2, "not JSON"),
-        (["tasks", "run", "none", "--args", "{{}}", "-s", "{sqlite}"], 2, "not a JSON array"),
-        (["forecast", "--from", "yesterday", "-s", "{sqlite}"], 1, "--from must be a datetime"),
-        (["db", "show", "-s", "postgresql://postgres@127.0.0.1:1/x"], 1, "rota: "),
-        (["db", "show", "-s", "sqlite:////nowhere/at/all.sqlite3"], 1, "unable to open database"),
-        (["next", "0 9 * * *", "--after", "9999-12-31T23:00:00", "--tz", "UTC"], 1, "rota: "),
-        (["run", "nowhere"], 2, "expected MODULE:SCHEDULER"),
-        (["run", "nowhere_at_all:x"], 1, "cannot import nowhere_at_all"),
-        (["run", "json:nothing"], 1, "json has no nothing"),
-        (["run", "json:dumps.__name__"], 2, "is not a scheduler"),
-    ],
-    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
-)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_error_is_one_clear_line(
-    rota: Command, arguments: list[str], status: int, message: str, tmp_path: Path
-) -> None:
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    if "{sqlite}" in arguments:
-        rota("db", "upgrade", "--store", url)
-    result = rota(*(each.format(sqlite=url) for each in arguments), status=status)
-    assert result.stdout == ""
-    assert message in result.stderr.splitlines()[-1]
-    gc.collect()  # aiosqlite warns of connections that could not be opened when they are collected
-
-
-def test_password_in_a_url_is_not_printed(rota: Command) -> None:
-    url = "postgresql://someone:hush-hush@127.0.0.1:1/x"
-    result = rota("schedules", "list", "--store", url, status=1)
-    assert result.stderr.startswith("rota: ")
-    assert "hush-hush" not in result.stderr
-
-
-def test_command_without_its_packages_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("rota.cli.find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"pip install 'rota\[cli\]'"):
-        main()
 
 
 def test_help_names_every_command(rota: Command) -> None:

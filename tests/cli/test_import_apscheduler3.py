@@ -274,8 +274,8 @@ def test_where_to_write_must_be_said(rota: Command, tmp_path: Path) -> None:
 def test_store_that_is_not_there_is_one_clear_line(rota: Command, tmp_path: Path) -> None:
     absent = tmp_path / "absent.sqlite3"
     shown = rota("import-apscheduler3", f"sqlite:///{absent}", "--dry-run", status=1)
-    assert shown.stderr == f"Error: there is no file {absent}\n"
+    assert shown.stderr == f"rota: there is no file {absent}\n"
     assert not absent.exists()
     url = write(tmp_path / "jobs.sqlite3", [])
     shown = rota("import-apscheduler3", url, "--dry-run", "--table", "others", status=1)
-    assert shown.stderr == "Error: the job store cannot be read: no such table: others\n"
+    assert shown.stderr == "rota: the job store cannot be read: no such table: others\n"

@@ -1,12 +1,14 @@
-"""The commands, and what becomes of errors: one line on standard error, and a status that is not zero."""
+"""The commands."""
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
 import click
+
+from rota.cli._errors import run as run_safely
+from rota.cli._group import Group
 
 __all__ = ["app", "run"]
 
@@ -22,11 +24,9 @@ COMMANDS = {
     "db": "Show and upgrade the tables of a data store.",
     "doctor": "Look at a data store from outside, and say what is wrong.",
 }
-FAILED = 1
-INTERRUPTED = 130
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """All commands; the module of each is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -48,7 +48,7 @@ class _Commands(click.Group):
 def app() -> None:
     """Look after schedules and jobs, and ask when something will run.
 
-    For completion put this into ~/.bashrc (zsh_source or fish_source for other shells):
+    For completion in bash put this into ~/.bashrc (zsh_source and fish_source are for zsh and fish):
 
         eval "$(_ROTA_COMPLETE=bash_source rota)"
     """
@@ -56,34 +56,4 @@ def app() -> None:
 
 def run() -> None:
     """Run the command line and end the process with its status."""
-    try:
-        status = app.main(prog_name="rota", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except click.Abort:
-        status = INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
-    except Exception as error:
-        if not _is_expected(error):
-            raise
-        click.echo(f"rota: {_first_line(error)}", err=True)
-        status = FAILED
-    sys.exit(status or 0)
-
-
-def _is_expected(error: Exception) -> bool:
-    """Tell whether an error is about what was asked for, and not a flaw of rota."""
-    from rota.model import RotaError
-
-    if isinstance(error, RotaError | OSError | OverflowError):
-        return True
-    module = type(error).__module__.partition(".")[0]
-    return module in ("sqlalchemy", "sqlite3", "asyncpg", "psycopg", "asyncmy", "pymysql")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    return text.splitlines()[0]
+    sys.exit(run_safely(lambda: app.main(prog_name="rota", standalone_mode=False)))

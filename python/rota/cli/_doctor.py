@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ LATE = timedelta(minutes=1)
 @run_async
 async def command(store: StoreOptions, as_json: bool) -> None:
     """Look at a data store from outside, and say what is wrong. The status is 1 if something is."""
-    logging.getLogger("rota").addHandler(logging.NullHandler())  # an outage is a finding here
     findings = await _examine(store)
     if as_json:
         print_json(findings)

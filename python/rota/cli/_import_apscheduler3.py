@@ -89,8 +89,6 @@ async def _read(
         jobs = await stored_jobs(url, table, schema)
     except (ArgumentError, ValueError) as error:
         raise click.BadParameter(str(error).splitlines()[0], param_hint="URL") from None
-    except ModuleNotFoundError as error:
-        raise click.UsageError(f"the driver for this database is not installed: {error}") from None
     except StoredJobError as error:
         raise click.ClickException(str(error)) from None
     translations, failures = [], {}

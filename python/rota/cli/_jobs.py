@@ -7,7 +7,14 @@ from uuid import UUID
 
 import click
 
-from rota.cli._output import as_json_option, print_details, print_json, print_table
+from rota.cli._group import Group
+from rota.cli._output import (
+    as_json_option,
+    print_details,
+    print_done,
+    print_json,
+    print_table,
+)
 from rota.cli._store import StoreOptions, interface, on_store, run_async
 
 if TYPE_CHECKING:
@@ -16,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group("jobs")
+@click.group("jobs", cls=Group)
 def command() -> None:
     """List, show and cancel jobs that have not ended."""
 
@@ -70,7 +77,7 @@ async def list_jobs(store: StoreOptions, task_id: str | None, as_json: bool) -> 
 
 
 @command.command("show")
-@click.argument("job_id", type=UUID)
+@click.argument("job_id", type=click.UUID)
 @on_store
 @as_json_option
 @run_async
@@ -98,13 +105,14 @@ async def show_job(store: StoreOptions, job_id: UUID, as_json: bool) -> None:
 
 
 @command.command("cancel")
-@click.argument("job_id", type=UUID)
+@click.argument("job_id", type=click.UUID)
 @on_store
+@as_json_option
 @run_async
-async def cancel_job(store: StoreOptions, job_id: UUID) -> None:
+async def cancel_job(store: StoreOptions, job_id: UUID, as_json: bool) -> None:
     """Cancel a job, wherever it waits or runs."""
     async with interface(store) as scheduler:
         cancelled = await scheduler.cancel_job(job_id)
     if not cancelled:
         raise click.ClickException(f"there is no job {job_id} that has not ended")
-    click.echo(f"cancelled {job_id}")
+    print_done("cancelled", str(job_id), {"cancelled": job_id} if as_json else None)

@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["as_json_option", "plain", "print_details", "print_json", "print_table"]
+__all__ = ["as_json_option", "plain", "print_details", "print_done", "print_json", "print_table"]
 
 NARROWEST = 100
 
@@ -48,6 +48,14 @@ def plain(value: object) -> Any:
 def print_json(value: object) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def print_done(what: str, id_: str, values: Mapping[str, object] | None) -> None:
+    """Say that something was done, as JSON if there are values for that."""
+    if values is None:
+        click.echo(f"{what} {_text(id_)}")
+    else:
+        print_json(values)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:

@@ -51,6 +51,7 @@ def _find(target: str) -> object:
     try:
         found: object = import_module(module_name)
     except Exception as error:
+        logging.getLogger("rota.cli").info("the import failed", exc_info=error)
         raise click.ClickException(f"cannot import {module_name}: {error!r}") from error
     for part in name.split("."):
         try:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rota.cli._output import as_json_option, print_details, print_json, print_table
+from rota.cli._group import Group
+from rota.cli._output import (
+    as_json_option,
+    print_details,
+    print_done,
+    print_json,
+    print_table,
+)
 from rota.cli._store import StoreOptions, interface, on_store, run_async
 
 if TYPE_CHECKING:
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group("schedules")
+@click.group("schedules", cls=Group)
 def command() -> None:
     """List, show, pause, resume, remove and run schedules."""
 
@@ -82,31 +89,38 @@ async def show_schedule(store: StoreOptions, schedule_id: str, as_json: bool) ->
 @command.command("pause")
 @click.argument("schedule_id")
 @on_store
+@as_json_option
 @run_async
-async def pause_schedule(store: StoreOptions, schedule_id: str) -> None:
+async def pause_schedule(store: StoreOptions, schedule_id: str, as_json: bool) -> None:
     """Have a schedule give no jobs until it is resumed."""
     async with interface(store) as scheduler:
         await scheduler.pause_schedule(schedule_id)
-    click.echo(f"paused {schedule_id}")
+        schedule = await scheduler.get_schedule(schedule_id)
+    print_done("paused", schedule_id, _details(schedule) if as_json else None)
 
 
 @command.command("resume")
 @click.argument("schedule_id")
 @click.option("--from-now", is_flag=True, help="Leave out what was missed meanwhile.")
 @on_store
+@as_json_option
 @run_async
-async def resume_schedule(store: StoreOptions, schedule_id: str, from_now: bool) -> None:
+async def resume_schedule(
+    store: StoreOptions, schedule_id: str, from_now: bool, as_json: bool
+) -> None:
     """Have a schedule give jobs again that was paused, or set aside because of an error."""
     async with interface(store) as scheduler:
         await scheduler.unpause_schedule(schedule_id, resume_from="now" if from_now else None)
-    click.echo(f"resumed {schedule_id}")
+        schedule = await scheduler.get_schedule(schedule_id)
+    print_done("resumed", schedule_id, _details(schedule) if as_json else None)
 
 
 @command.command("remove")
 @click.argument("schedule_id")
 @on_store
+@as_json_option
 @run_async
-async def remove_schedule(store: StoreOptions, schedule_id: str) -> None:
+async def remove_schedule(store: StoreOptions, schedule_id: str, as_json: bool) -> None:
     """Remove a schedule; jobs that it has given already are not affected."""
     from rota import LocalEventBroker, ScheduleLookupError, ScheduleRemoved
 
@@ -118,7 +132,7 @@ async def remove_schedule(store: StoreOptions, schedule_id: str) -> None:
         await scheduler.remove_schedule(schedule_id)  # also one that cannot be read
     if not removed:
         raise ScheduleLookupError(schedule_id)
-    click.echo(f"removed {schedule_id}")
+    print_done("removed", schedule_id, {"removed": schedule_id} if as_json else None)
 
 
 @command.command("run")
@@ -130,7 +144,4 @@ async def run_schedule(store: StoreOptions, schedule_id: str, as_json: bool) -> 
     """Have the task of a schedule run once, now, with its arguments; its fire times stay as they are."""
     async with interface(store) as scheduler:
         job_id = await scheduler.run_schedule(schedule_id)
-    if as_json:
-        print_json({"job_id": job_id})
-    else:
-        click.echo(f"added job {job_id}")
+    print_done("added job", str(job_id), {"job_id": job_id} if as_json else None)

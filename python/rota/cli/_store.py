@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from contextlib import asynccontextmanager
@@ -92,55 +93,64 @@ def on_store(function: Callable[..., Any], *, required: bool = True) -> Callable
 
 
 def open_store(options: StoreOptions) -> SQLAlchemyDataStore:
-    """Return the data store, not started.
+    """Return the data store, not started. It logs nothing: what fails is told when the command ends.
 
-    :raises click.UsageError: if the URL is none, or its driver is not installed
+    :raises click.UsageError: if the URL is none
+    :raises ModuleNotFoundError: if its driver is not installed
     """
-    try:
-        from sqlalchemy.exc import ArgumentError
-        from tenacity import stop_after_delay
+    from sqlalchemy.exc import ArgumentError
+    from tenacity import stop_after_delay
 
-        from rota.datastores.sql.outages import RetrySettings
-        from rota.datastores.sqlalchemy import SQLAlchemyDataStore
-    except ModuleNotFoundError as error:
-        raise click.UsageError(
-            f"this needs more packages: pip install 'rota[sqlite]' ({error})"
-        ) from None
+    from rota.datastores.sql.outages import RetrySettings
+    from rota.datastores.sqlalchemy import SQLAlchemyDataStore
+
+    logging.getLogger("rota").addHandler(logging.NullHandler())
+    serializer = _serializer(options)
     try:
         return SQLAlchemyDataStore(
             options.url,
             schema=options.schema,
             table_prefix=options.table_prefix,
-            serializer=_serializer(options),
+            serializer=serializer,
             retry_settings=RetrySettings(stop=stop_after_delay(ANSWER_SECONDS)),
             upgrade=False,
         )
     except (ArgumentError, ValueError) as error:
         raise click.BadParameter(str(error).splitlines()[0], param_hint="--store") from None
-    except ModuleNotFoundError as error:
-        raise click.UsageError(f"the driver for this database is not installed: {error}") from None
 
 
 @asynccontextmanager
 async def interface(options: StoreOptions) -> AsyncIterator[AsyncScheduler]:
     """Provide a scheduler on a data store that is there; it is never started.
 
-    What cannot be read is reported on standard error.
+    What cannot be read is reported on standard error; if that is what was asked for, it is the error.
 
     :raises click.ClickException: if there are no tables
     """
     from rota import (
         AsyncScheduler,
         JobDeserializationFailed,
+        JobLookupError,
         LocalEventBroker,
         ScheduleDeserializationFailed,
+        ScheduleLookupError,
     )
 
     await require_tables(options)
+    unreadable: list[Event] = []
     broker = LocalEventBroker()
-    broker.subscribe_inline(_report, (ScheduleDeserializationFailed, JobDeserializationFailed))
-    async with AsyncScheduler(open_store(options), broker) as scheduler:
-        yield scheduler
+    broker.subscribe_inline(
+        unreadable.append, (ScheduleDeserializationFailed, JobDeserializationFailed)
+    )
+    try:
+        async with AsyncScheduler(open_store(options), broker) as scheduler:
+            yield scheduler
+    except (ScheduleLookupError, JobLookupError):
+        if unreadable:
+            raise click.ClickException(_describe(unreadable[0])) from None
+        raise
+    for event in unreadable:
+        click.echo(f"rota: {_describe(event)}", err=True)
 
 
 async def require_tables(options: StoreOptions) -> None:
@@ -162,11 +172,11 @@ async def require_file(url: str) -> None:
         raise click.ClickException(f"there is no file {file}")
 
 
-def _report(event: Event) -> None:
+def _describe(event: Event) -> str:
     names = [name for name in ("schedule_id", "job_id") if hasattr(event, name)]
     ids = ", ".join(f"{name.removesuffix('_id')} {getattr(event, name)!s}" for name in names)
     reason = str(getattr(event, "exception", "")).partition("\n")[0]
-    click.echo(f"rota: unreadable: {ids}: {reason}", err=True)
+    return f"unreadable: {ids}: {reason}"
 
 
 def run_async(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
@@ -211,5 +221,9 @@ def _serializer(options: StoreOptions) -> Serializer:
     from rota.serializers.pickle import PickleSerializer
 
     sys.path.insert(0, "")  # the classes of a program are found where it is
-    key = None if options.key_file is None else options.key_file.read_bytes().strip()
-    return PickleSerializer(signing_key=key)
+    if options.key_file is None:
+        return PickleSerializer()
+    try:
+        return PickleSerializer(signing_key=options.key_file.read_bytes().strip())
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--key-file") from None

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rota.cli._output import as_json_option, print_details, print_json, print_table
+from rota.cli._group import Group
+from rota.cli._output import (
+    as_json_option,
+    print_details,
+    print_done,
+    print_json,
+    print_table,
+)
 from rota.cli._store import StoreOptions, interface, on_store, run_async
 
 if TYPE_CHECKING:
@@ -16,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group("tasks")
+@click.group("tasks", cls=Group)
 def command() -> None:
     """List, show, run and remove tasks."""
 
@@ -96,30 +103,28 @@ async def run_task(
         job_id = await scheduler.add_job(
             task.id, args=args, kwargs=kwargs, job_executor=task.job_executor, priority=priority
         )
-    if as_json:
-        print_json({"job_id": job_id})
-    else:
-        click.echo(f"added job {job_id}")
+    print_done("added job", str(job_id), {"job_id": job_id} if as_json else None)
 
 
 @command.command("remove")
 @click.argument("task_id")
 @on_store
+@as_json_option
 @run_async
-async def remove_task(store: StoreOptions, task_id: str) -> None:
+async def remove_task(store: StoreOptions, task_id: str, as_json: bool) -> None:
     """Remove a task that has no schedules and no jobs."""
     async with interface(store) as scheduler:
         try:
             await scheduler.data_store.remove_task(task_id)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-    click.echo(f"removed {task_id}")
+    print_done("removed", task_id, {"removed": task_id} if as_json else None)
 
 
 def _from_json(option: str, text: str, kind: type) -> Any:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint=option) from None
     if not isinstance(value, kind):
         shape = "array" if kind is list else "object"
