@@ -132,8 +132,8 @@ SOAK_SECONDS := 300
 SOAK_SCHEDULES := 1000
 
 .PHONY: soak
-soak: .venv/.package ## the fault tests in their long forms: a thousand schedules, a hundred kills, long outages
-	ROTA_FAULTS_LONG=1 ROTA_SOAK_SECONDS=$(SOAK_SECONDS) ROTA_SOAK_SCHEDULES=$(SOAK_SCHEDULES) \
+soak: .venv/.package ## the fault tests in their long forms: a thousand schedules, a hundred kills, long outages and cuts
+	ROTA_FAULTS_LONG=1 ROTA_SOAK_SECONDS=$(SOAK_SECONDS) ROTA_SOAK_SCHEDULES=$(SOAK_SCHEDULES) ROTA_CUT_ROUNDS=20 \
 		.venv/bin/pytest tests/faults --durations=10
 
 .PHONY: test-packaging

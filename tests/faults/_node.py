@@ -19,6 +19,7 @@ from rota.datastores.sql.firing import Firing
 from rota.datastores.sql.news import News
 from rota.datastores.sql.outages import RetrySettings
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
+from rota.eventbrokers.local import LocalEventBroker
 from rota.executors.async_ import AsyncJobExecutor
 from rota.executors.subprocess import ProcessPoolJobExecutor
 from rota.executors.thread import ThreadPoolJobExecutor
@@ -29,7 +30,13 @@ from tests.faults import _journal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["NodeOptions", "run"]
+    from rota.abc import EventBroker
+
+__all__ = ["NodeOptions", "broker_of", "run"]
+
+BROKER_IDLE_SECONDS = (
+    1.0  #: after how many without a sign of life a broker takes its connection for dead
+)
 
 
 @frozen(kw_only=True)
@@ -38,6 +45,8 @@ class NodeOptions:
 
     :param journal: the file to which its jobs write
     :param log: the file to which it logs
+    :param broker: the kind of its event broker; the one within the process if empty
+    :param broker_url: where the server of that is, as `_brokers` below takes it
     :param fail_point: where it kills or stops itself, see `FAIL_POINTS`
     :param skew_seconds: by how much its clock is fast
     :param attempt_seconds: after how many it takes a connection for dead
@@ -53,6 +62,8 @@ class NodeOptions:
     polling_seconds: float = 0.3
     role: str = "both"
     max_concurrent_jobs: int = 100
+    broker: str = ""
+    broker_url: str = ""
     fail_point: str = ""
     skew_seconds: float = 0.0
     idle_seconds: int = 30
@@ -80,6 +91,31 @@ def run(options: NodeOptions) -> None:
     asyncio.run(_serve(options))
 
 
+def broker_of(kind: str, url: str, channel: str) -> EventBroker:
+    """Make the event broker of a node, on a channel of its cluster."""
+    match kind:
+        case "asyncpg":
+            from rota.eventbrokers.asyncpg import AsyncpgEventBroker
+
+            return AsyncpgEventBroker(url, channel=channel, max_idle_time=BROKER_IDLE_SECONDS)
+        case "redis":
+            from rota.eventbrokers.redis import RedisEventBroker
+
+            return RedisEventBroker(url, channel=channel, max_idle_time=BROKER_IDLE_SECONDS)
+        case "nats":
+            from rota.eventbrokers.nats import NATSEventBroker
+
+            return NATSEventBroker(url, subject=channel, max_idle_time=BROKER_IDLE_SECONDS)
+        case "mqtt":
+            from rota.eventbrokers.mqtt import MQTTEventBroker
+
+            host, _, port = url.partition(":")
+            return MQTTEventBroker(
+                host, int(port), topic=channel, max_idle_time=BROKER_IDLE_SECONDS
+            )
+    return LocalEventBroker()
+
+
 async def _serve(options: NodeOptions) -> None:
     store = SQLAlchemyDataStore(
         options.url,
@@ -88,6 +124,7 @@ async def _serve(options: NodeOptions) -> None:
     )
     scheduler = AsyncScheduler(
         store,
+        broker_of(options.broker, options.broker_url, options.table_prefix),
         identity=options.identity,
         role=SchedulerRole[options.role],
         max_concurrent_jobs=options.max_concurrent_jobs,
