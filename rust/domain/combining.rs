@@ -11,6 +11,9 @@ use crate::series::{Fire, Series, Simple, State};
 /// How far back, in fire times of each child, a meeting looks for a time from which it can start afresh.
 const RENEWAL_TRIES: usize = 64;
 
+/// How many meetings `AllOfSeries::skip` walks over before it starts afresh halfway.
+const MAX_WALK: usize = 4096;
+
 /// A series within another one.
 #[derive(Clone, Debug)]
 pub struct Child {
@@ -244,19 +247,38 @@ impl AllOfSeries {
         }
     }
 
+    /// Return the state after the last meeting earlier than `target`, or None if none of those follows the state.
+    ///
+    /// Where the way leads over very many meetings, they are counted afresh from half of what is left, so that no
+    /// distance takes long. What follows is a meeting then, too, but perhaps of other fire times than step by step.
     pub(crate) fn skip(
         &self,
         state: &State,
-        target: Micros,
+        mut target: Micros,
         memos: &mut [Memo],
     ) -> Result<Option<State>, IterationLimitReached> {
-        let renewed = self.renew(state, target, memos)?;
-        let mut found = None;
-        let mut position = renewed.as_ref().unwrap_or(state);
-        while let Some(fire) = self.advance(position, target, memos)? {
-            position = found.insert(fire.state);
+        let mut fresh = self.renew(state, target, memos)?;
+        let mut found: Option<State> = None;
+        let mut walked: usize = 0;
+        loop {
+            let position = fresh.as_ref().or(found.as_ref()).unwrap_or(state);
+            let Some(fire) = self.advance(position, target, memos)? else {
+                return Ok(found);
+            };
+            (fresh, found) = (None, Some(fire.state));
+            walked += 1;
+            let half = target.since(fire.at) / 2;
+            if walked.is_multiple_of(MAX_WALK) && half > self.threshold.saturating_mul(2) {
+                let middle = fire.at.saturating_add(half);
+                let start = self.position(middle);
+                if self.advance(&start, target, memos)?.is_some() {
+                    fresh = Some(start);
+                } else {
+                    let nothing_after = middle.saturating_add(self.threshold).saturating_add(1);
+                    target = target.min(nothing_after);
+                }
+            }
         }
-        Ok(found)
     }
 
     pub(crate) fn last_of(&self, state: &State) -> Option<Micros> {

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from rota._reference.series import Fire, State
     from rota._reference.zone import Zone
 
-__all__ = ["AllOfSeries", "MixedUnion", "SimpleUnion", "any_of"]
+__all__ = ["MAX_WALK", "AllOfSeries", "MixedUnion", "SimpleUnion", "any_of"]
 
 _NEVER = MAX_MICROS + 1
 #: How far back, in fire times of each child, `AllOfSeries.skip` looks for a time from which it can start afresh.
 _RENEWAL_TRIES = 64
+#: How many meetings `AllOfSeries.skip` walks over before it starts afresh halfway.
+MAX_WALK = 4096
 
 
 def any_of(children: Sequence[Series]) -> Series:
@@ -185,9 +187,22 @@ class AllOfSeries(Series):
                     fires[index] = fire
 
     def skip(self, state: State, target: int) -> State:
-        position = self._renew(state, target)
+        """Return the state after the last meeting that is earlier than `target`: `state` if none follows it.
+
+        Where the way leads over very many meetings, they are counted afresh from half of what is left, so that no
+        distance takes long. What follows is a meeting then, too, but perhaps of other fire times than step by step.
+        """
+        position, walked = self._renew(state, target), 0
         while (fire := self.advance(position, target)) is not None:
             state = position = fire[2]
+            walked += 1
+            middle = fire[0] + (target - fire[0]) // 2
+            if walked % MAX_WALK == 0 and middle - fire[0] > 2 * self._threshold:
+                fresh = self.position(middle)
+                if self.advance(fresh, target) is not None:
+                    position = fresh
+                else:
+                    target = min(target, middle + self._threshold + 1)
         return state
 
     def last_of(self, state: State) -> int | None:
