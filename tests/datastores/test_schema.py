@@ -17,6 +17,7 @@ from rota.datastores.sql.engines import dialect_of
 from rota.datastores.sql.tables import Tables
 from rota.datastores.sqlalchemy import SchemaVersionError, SQLAlchemyDataStore
 from rota.eventbrokers.local import LocalEventBroker
+from rota.testing._datastore._fixtures import make_task
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -102,6 +103,24 @@ async def test_stores_that_start_at_once_make_the_tables_once(place: Place) -> N
 async def test_stores_with_different_prefixes_do_not_meet(place: Place) -> None:
     await start(place.store())
     assert await place.store(table_prefix="other_").schema_version() is None
+
+
+async def tasks_of(store: SQLAlchemyDataStore, *, add: str = "") -> list[str]:
+    """Start a store, add a task if one is named, and return the ids of all; stop it again."""
+    async with AsyncExitStack() as exit_stack:
+        await store.start(exit_stack, LocalEventBroker(), logging.getLogger("rota"), SystemClock())
+        if add:
+            await store.add_task(make_task(add))
+        return [task.id for task in await store.get_tasks()]
+
+
+async def test_starting_from_scratch_erases_what_is_there_and_nothing_else(place: Place) -> None:
+    assert await tasks_of(place.store(start_from_scratch=True), add="a") == ["a"]
+    assert await tasks_of(place.store(table_prefix="other_"), add="b") == ["b"]
+    assert await tasks_of(place.store()) == ["a"]
+    assert await tasks_of(place.store(start_from_scratch=True), add="c") == ["c"]
+    assert await tasks_of(place.store()) == ["c"]
+    assert await tasks_of(place.store(table_prefix="other_")) == ["b"]
 
 
 async def test_newer_tables_are_refused_by_name(place: Place) -> None:

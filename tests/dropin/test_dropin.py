@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.dropin._comparison import differences
+from tests.dropin.describe_api import describe, describe_names, signature_of
 
 pytestmark = pytest.mark.once
 
 HERE = Path(__file__).parent
 SNIPPETS = HERE.parent / "guide/snippets"
+GUIDE = HERE.parents[1] / "docs/guides/moving-from-apscheduler-4.md"
 INSTALL = "import rota\nrota.install_as_apscheduler()\n"
 
 
@@ -59,6 +66,154 @@ def test_every_public_name_is_there() -> None:
     wanted = [line.split() for line in lines if line and not line.startswith("#")]
     program = "".join(f"from {module} import {', '.join(names)}\n" for module, *names in wanted)
     run(program)
+
+
+def exceptions() -> list[str]:
+    """Return the patterns in the first column of the table of signatures that differ."""
+    _, _, table = GUIDE.read_text(encoding="utf-8").partition("| where | what | why |")
+    return [
+        pattern
+        for row in table.strip().splitlines()[1:]
+        for pattern in re.findall(r"`([^`]+)`", row.split("|")[1])
+    ]
+
+
+def test_every_signature_is_as_there_but_for_what_the_guide_lists() -> None:
+    theirs = json.loads((HERE / "apscheduler.json").read_text(encoding="utf-8"))
+    lines = (HERE / "api.txt").read_text(encoding="utf-8").splitlines()
+    found = dict(differences(theirs, describe_names(lines, "rota")))
+    patterns = exceptions()
+    unlisted = {
+        where: what
+        for where, what in found.items()
+        if not any(fnmatchcase(where, pattern) for pattern in patterns)
+    }
+    assert unlisted == {}
+    idle = [
+        pattern for pattern in patterns if not any(fnmatchcase(where, pattern) for where in found)
+    ]
+    assert idle == [], "what is no difference must not be listed as one"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "found"),
+    [
+        pytest.param("a, b", "a, b", [], id="the same"),
+        pytest.param("a, b", "a, b, c=1, *, d=1", [], id="more that need not be given"),
+        pytest.param("a, *, b=1", "a, b=1", [], id="by position, too"),
+        pytest.param("a, b=1", "*a, b=1", ["f(a)"], id="any number, not by name"),
+        pytest.param("a", "*args, a=1", [], id="any number, and by name"),
+        pytest.param("a, *, b=1", "a, **more", [], id="anything by name"),
+        pytest.param("a, b", "b, a", ["f(a)", "f(b)"], id="another order"),
+        pytest.param("a, b", "a, *, b", ["f(b)"], id="by keyword only"),
+        pytest.param("a, *, b=1", "a, *, b", ["f(b)"], id="must be given"),
+        pytest.param("a", "a, b", ["f(b)"], id="more that must be given"),
+        pytest.param("a, *, b=1", "a", ["f(b)"], id="missing"),
+        pytest.param("**more", "", ["f(more)"], id="nothing further"),
+    ],
+)
+def test_comparison_finds_what_would_break_a_call(theirs: str, ours: str, found: list[str]) -> None:
+    described = []
+    for parameters in (theirs, ours):
+        names: dict[str, Any] = {}
+        exec(f"def f({parameters}): ...", names)
+        described.append({"f": {"call": signature_of(names["f"])}})
+    assert [where for where, _ in differences(*described)] == found
+
+
+def test_comparison_finds_members_values_and_bases() -> None:
+    class Theirs(ValueError):
+        def method(self) -> None: ...
+
+        attribute = 1
+
+    class Ours(Exception):
+        attribute = 2
+
+    theirs, ours = ({"C": describe(cls)} for cls in (Theirs, Ours))
+    assert dict(differences(theirs, ours)) == {
+        "C": "is no ValueError",
+        "C.method": "is not there",
+    }
+    assert dict(differences({"E": {"values": ["a", "b"]}}, {"E": {"values": ["a"]}})) == {
+        "E.b": "is not there"
+    }
+    assert dict(differences(theirs, {})) == {"C": "is not there"}
+
+
+@pytest.mark.parametrize("snippet", ["sync_listener.py", "async_listener.py"])
+def test_listener_of_the_guide_hears_of_a_job(snippet: str) -> None:
+    listener = as_in_the_guide(snippet)
+    assert "apscheduler" in listener
+    if snippet.startswith("sync"):
+        program = f"""
+from apscheduler.schedulers.sync import Scheduler
+with Scheduler() as scheduler:
+    exec({listener!r})
+    scheduler.start_in_background()
+    scheduler.run_job(int)
+"""
+    else:
+        program = f"""
+import asyncio
+from apscheduler.schedulers.async_ import AsyncScheduler
+async def main():
+    async with AsyncScheduler() as scheduler:
+        exec({listener!r}, {{"scheduler": scheduler}})
+        await scheduler.start_in_background()
+        await scheduler.run_job(int)
+asyncio.run(main())
+"""
+    assert run(program).stdout.split("\n")[:2] == ["Received JobAcquired", "Received JobReleased"]
+
+
+def test_parts_that_users_made_for_it_are_used() -> None:
+    """A trigger, an executor and a serializer as the abstract classes there ask for them."""
+    run(
+        """
+import asyncio, pickle, tempfile
+from datetime import datetime, timedelta, timezone
+from apscheduler import AsyncScheduler, JobReleased, JobOutcome
+from apscheduler.abc import JobExecutor, Serializer, Trigger
+from apscheduler.datastores.sqlalchemy import SQLAlchemyDataStore
+class Once(Trigger):
+    done = False
+    def next(self):
+        if not self.done:
+            self.done = True
+            return datetime.now(timezone.utc)
+    def __getstate__(self):
+        return self.done
+    def __setstate__(self, state):
+        self.done = state
+class Executor(JobExecutor):
+    ran = []
+    async def start(self, exit_stack):
+        exit_stack.callback(self.ran.append, "stopped")
+    async def run_job(self, func, job):
+        self.ran.append(job.task_id)
+        return func(*job.args, **job.kwargs)
+class Plain(Serializer):
+    def serialize(self, obj):
+        return pickle.dumps(obj)
+    def deserialize(self, serialized):
+        return pickle.loads(serialized)
+async def main():
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite+aiosqlite:///{folder}/store.db"
+        store = SQLAlchemyDataStore(url, serializer=Plain(), start_from_scratch=True)
+        async with AsyncScheduler(store, job_executors={"mine": Executor()}) as scheduler:
+            await scheduler.configure_task("sum", func=sum)
+            await scheduler.start_in_background()
+            released = asyncio.create_task(scheduler.get_next_event(JobReleased))
+            await asyncio.sleep(0)
+            await scheduler.add_schedule("sum", Once(), args=[[1, 2]])
+            assert (await released).outcome is JobOutcome.success
+            assert await scheduler.run_job("sum", args=[[3, 4]]) == 7
+asyncio.run(main())
+assert Executor.ran == ["sum", "sum", "stopped"], Executor.ran
+"""
+    )
 
 
 def test_modules_and_classes_are_the_same_objects() -> None:

@@ -209,9 +209,18 @@ class TestDecorator:
         await scheduler.run_job(decorated)
         assert [known.id for known in await scheduler.get_tasks()] == [f"{__name__}:work_in_thread"]
 
-    async def test_argument_by_position_is_refused(self, scheduler: AsyncScheduler) -> None:
-        with pytest.raises(TypeError, match="@task takes its arguments by keyword, got: 'id'"):
-            task("id")  # type: ignore[call-overload]
+    async def test_id_may_be_given_by_position(self, scheduler: AsyncScheduler) -> None:
+        @task("greeting")
+        def greet() -> str:
+            return "hello"
+
+        assert await scheduler.run_job("greeting") == "hello"
+
+    async def test_what_is_neither_id_nor_function_is_refused(
+        self, scheduler: AsyncScheduler
+    ) -> None:
+        with pytest.raises(TypeError, match=r"id must be the id of a task, .* got: 5"):
+            task(5)  # type: ignore[call-overload]
 
 
 class TestInheritance:

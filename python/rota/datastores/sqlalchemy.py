@@ -73,6 +73,7 @@ class SQLAlchemyDataStore(DataStore):
     :param serializer: for triggers, arguments and results
     :param retry_settings: for how long operations are tried again while the database is not there
     :param upgrade: whether to upgrade tables of an earlier version at the start, instead of refusing them
+    :param start_from_scratch: whether to erase at the start everything that is stored, as tests may want
     """
 
     SCHEMA_VERSION: ClassVar[int] = schema.VERSION  #: of the tables that this rota works with
@@ -86,6 +87,7 @@ class SQLAlchemyDataStore(DataStore):
         serializer: Serializer | None = None,
         retry_settings: RetrySettings | None = None,
         upgrade: bool = True,
+        start_from_scratch: bool = False,
     ) -> None:
         self._owns_engine = not isinstance(engine_or_url, AsyncEngine)
         if isinstance(engine_or_url, AsyncEngine):
@@ -102,6 +104,7 @@ class SQLAlchemyDataStore(DataStore):
         self._objects = Objects(PickleSerializer() if serializer is None else serializer)
         self._retry_settings = RetrySettings() if retry_settings is None else retry_settings
         self._upgrade = upgrade
+        self._start_from_scratch = start_from_scratch
         self._started: Transactions | None = None
 
     def __repr__(self) -> str:
@@ -122,7 +125,10 @@ class SQLAlchemyDataStore(DataStore):
             exit_stack.push_async_callback(_close, self._engine)
         transactions = self._started = self._transactions(logger, clock)
         self._base = transactions.base
-        await schema.prepare(transactions, upgrade=self._upgrade)
+        if self._start_from_scratch:
+            await schema.start_over(transactions)
+        else:
+            await schema.prepare(transactions, upgrade=self._upgrade)
         self._write, self._read = transactions.write, transactions.read
         self._objects.limit(await self._read(self._base.dialect.largest_value))
         self._parts = Parts.of(self._base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from ssl import SSLContext, create_default_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import anyio.to_thread
@@ -39,6 +39,8 @@ class MQTTEventBroker(RemoteEventBroker):
 
     :param host: where the server is
     :param port: its port
+    :param transport: how it is reached; a Unix socket is named by `host`
+    :param client_id: the name of this client, which no two connections may have at once; by default a random one
     :param topic: the topic; characters that have a meaning in MQTT, other than the slash, are escaped
     :param ssl: whether to use TLS, or the context for it
     :param username: the name to log in with
@@ -57,9 +59,11 @@ class MQTTEventBroker(RemoteEventBroker):
         self,
         host: str = "localhost",
         port: int = 1883,
+        transport: Literal["tcp", "websockets", "unix"] = "tcp",
+        client_id: str | None = None,
+        ssl: bool | SSLContext = False,
         *,
         topic: str = DEFAULT_CHANNEL,
-        ssl: bool | SSLContext = False,
         username: str | None = None,
         password: str | None = None,
         client_options: Mapping[str, Any] | None = None,
@@ -81,7 +85,9 @@ class MQTTEventBroker(RemoteEventBroker):
         self._context = create_default_context() if ssl is True else (ssl or None)
         self._username = username
         self._password = password
-        self._client_options = dict(client_options or {})
+        self._client_options = {"transport": transport, **(client_options or {})}
+        if client_id is not None:
+            self._client_options["client_id"] = client_id
         self._subscribe_qos = subscribe_qos
         self._publish_qos = publish_qos
 

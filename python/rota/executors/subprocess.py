@@ -35,10 +35,12 @@ class ProcessPoolJobExecutor(JobExecutor):
     :param max_workers: how many processes may run at once; by default as many as there are processors
     """
 
+    max_workers: int
+
     def __init__(self, max_workers: int | None = None) -> None:
         if max_workers is not None and max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, got: {max_workers}")
-        self.max_workers: int = max_workers or os.cpu_count() or 1
+        self.max_workers = max_workers or os.cpu_count() or 1
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(max_workers={self.max_workers})"

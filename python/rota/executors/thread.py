@@ -28,6 +28,8 @@ class ThreadPoolJobExecutor(JobExecutor):
     :param max_workers: how many jobs may run at once; further ones wait
     """
 
+    max_workers: int
+
     def __init__(self, max_workers: int = 40) -> None:
         if max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, got: {max_workers}")

@@ -176,7 +176,7 @@ class JobAcquired(SchedulerEvent):
     job_id: UUID
     scheduler_id: str
     task_id: str
-    schedule_id: str | None
+    schedule_id: str | None = None
     scheduled_start: datetime | None = field(default=None, converter=as_aware)
 
     @classmethod
@@ -222,7 +222,7 @@ class JobReleased(SchedulerEvent):
     job_id: UUID
     scheduler_id: str
     task_id: str
-    schedule_id: str | None
+    schedule_id: str | None = None
     scheduled_start: datetime | None = field(default=None, converter=as_aware)
     started_at: datetime | None = field(default=None, converter=as_utc)
     outcome: JobOutcome

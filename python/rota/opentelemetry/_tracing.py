@@ -10,6 +10,7 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode, get_current_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from rota.abc import JobExecutor
+from rota.abc._executor import start_executor
 from rota.opentelemetry._names import (
     ERROR_TYPE,
     EXECUTOR,
@@ -68,7 +69,7 @@ class TracedExecutor(JobExecutor):
 
     async def start(self, exit_stack: AsyncExitStack, clock: Clock) -> None:
         """Start the executor."""
-        await self._executor.start(exit_stack, clock)
+        await start_executor(self._executor, exit_stack, clock)
 
     async def run_job(self, func: Callable[..., Any], job: Job) -> Any:
         """Have the executor call `func`; the span is current within it, in threads too."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
+from rota.abc._executor import start_executor
 from rota.model import EventsMissed, JobExecutorLookupError, TaskAdded, TaskRemoved, TaskUpdated
 from rota.schedulers._results import ResultDesk
 from rota.schedulers._settings import Settings
@@ -46,7 +47,7 @@ class SchedulerBase(Settings):
         await self.event_broker.start(exit_stack, self.logger, self.clock)
         await self.data_store.start(exit_stack, self.event_broker, self.logger, self.clock)
         for executor in self.job_executors.values():
-            await executor.start(exit_stack, self.clock)
+            await start_executor(executor, exit_stack, self.clock)
         exit_stack.callback(
             self.event_broker.subscribe(
                 self._task_changed, {TaskAdded, TaskUpdated, TaskRemoved, EventsMissed}

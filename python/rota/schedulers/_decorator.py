@@ -41,9 +41,9 @@ class TaskSettings(TypedDict, total=False):
 @overload
 def task(func: F, /) -> F: ...
 @overload
-def task(*, id: str | UnsetValue = unset, **settings: Unpack[TaskSettings]) -> Callable[[F], F]: ...
+def task(id: str | UnsetValue = unset, **settings: Unpack[TaskSettings]) -> Callable[[F], F]: ...
 def task(
-    func: F | None = None, /, *, id: str | UnsetValue = unset, **settings: Unpack[TaskSettings]
+    id: F | str | UnsetValue = unset, **settings: Unpack[TaskSettings]
 ) -> F | Callable[[F], F]:
     """Attach settings to a function, to be used wherever it is scheduled, and make it known to stored tasks.
 
@@ -52,20 +52,27 @@ def task(
         @task(id="send-mail", max_running_jobs=5, retry=RetryPolicy(max_attempts=3))
         def send_mail(address): ...
 
-    :param id: the id of the task; by default the function's module and name
+    :param id: the id of the task; by default the function's module and name. Also the function, where the decorator
+        is used without arguments
     """
-    if func is not None and not callable(func):
-        raise TypeError(f"@task takes its arguments by keyword, got: {func!r}")
+    if callable(id):
+        return _decorated(id, unset, settings)
+    if id is not unset and not isinstance(id, str):
+        raise TypeError(f"id must be the id of a task, or a function to decorate, got: {id!r}")
 
     def decorate(function: F) -> F:
-        given = {name: value for name, value in settings.items() if value is not unset}
-        function.__rota_task__ = (id, given)  # type: ignore[attr-defined]
-        task_id = id or name_of(function)
-        if id or "<" not in task_id:
-            decorated_tasks[task_id] = function
-        return function
+        return _decorated(function, id, settings)
 
-    return decorate if func is None else decorate(func)
+    return decorate
+
+
+def _decorated(function: F, id: str | UnsetValue, settings: TaskSettings) -> F:
+    given = {name: value for name, value in settings.items() if value is not unset}
+    function.__rota_task__ = (id, given)  # type: ignore[attr-defined]
+    task_id = id or name_of(function)
+    if id or "<" not in task_id:
+        decorated_tasks[task_id] = function
+    return function
 
 
 def decorated_id(func: Callable[..., Any]) -> str | None:

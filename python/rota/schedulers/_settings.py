@@ -96,6 +96,7 @@ class Settings:
 
     :param data_store: where tasks, schedules and jobs are kept; by default the memory of this process
     :param event_broker: how schedulers that share a data store tell each other of changes
+    :param lease_duration: how long a claim lasts that is not renewed, so how soon the death of a worker is noticed
     :param identity: the name of this scheduler in logs and in the data store; by default made of host and process
     :param role: whether it processes schedules, runs jobs, or both
     :param task_defaults: the settings of tasks that say nothing else
@@ -103,7 +104,6 @@ class Settings:
     :param job_executors: by name, what runs jobs; by default "async" (for coroutine functions), "threadpool" (for other
         callables) and "processpool". If neither of the first two is given, the first one is the default
     :param cleanup_interval: how often expired results are removed; `None` for never
-    :param lease_duration: how long a claim lasts that is not renewed, so how soon the death of a worker is noticed
     :param logger: where it tells what it does
     :param clock: what it reads time from and waits with
     :param random: where jitter and back-off are drawn from
@@ -126,6 +126,9 @@ class Settings:
         converter=_event_broker,
         validator=instance_of(EventBroker),  # type: ignore[type-abstract]
     )
+    lease_duration: timedelta = field(
+        default=timedelta(seconds=30), converter=as_timedelta, validator=_positive
+    )
     identity: str = field(default="", kw_only=True, converter=_identity)
     role: SchedulerRole = field(
         default=SchedulerRole.both, kw_only=True, validator=instance_of(SchedulerRole)
@@ -139,9 +142,6 @@ class Settings:
     )
     cleanup_interval: timedelta | None = field(
         default=timedelta(minutes=15), kw_only=True, converter=as_timedelta, validator=_positive
-    )
-    lease_duration: timedelta = field(
-        default=timedelta(seconds=30), kw_only=True, converter=as_timedelta, validator=_positive
     )
     logger: Logger = field(default=None, kw_only=True, converter=_logger)
     clock: Clock = field(default=None, kw_only=True, converter=_clock)

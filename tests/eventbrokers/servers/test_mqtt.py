@@ -9,6 +9,8 @@ import anyio
 import anyio.to_thread
 import pytest
 from paho.mqtt import publish
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from rota._environment import SystemClock, new_id
 from rota.eventbrokers._messages import Messages
@@ -66,6 +68,25 @@ async def test_events_arrive_with_every_quality_of_service(qos: int) -> None:
         events = [added(f"{number}") for number in range(500)]
         await sender.publish(*events)
         assert await received.wait(500) == events
+
+
+async def test_name_of_the_client_is_the_given_one() -> None:
+    """The server lets in one client of a name at a time, so the second one takes the place of the first."""
+    topic, client_id = f"rota-test-{new_id()}", f"rota-{new_id().hex}"
+    async with AsyncExitStack() as exit_stack:
+        broker = MQTTEventBroker("127.0.0.1", 1883, "tcp", client_id, False, topic=topic)
+        await broker.start(exit_stack, LOGGER, SystemClock())
+        assert broker.problem is None
+        rival = Client(CallbackAPIVersion.VERSION2, client_id=client_id)
+        rival.connect("127.0.0.1")
+        rival.loop_start()
+        try:
+            with anyio.fail_after(30):
+                while broker.problem is None:
+                    await SystemClock().sleep(0.01)
+        finally:
+            rival.disconnect()
+            rival.loop_stop()
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])

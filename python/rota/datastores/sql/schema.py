@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from rota.datastores.sql.tables import Tables
     from rota.datastores.sql.transactions import Transactions
 
-__all__ = ["VERSION", "SchemaVersionError", "ensure", "is_current", "prepare", "stored_version"]
+__all__ = [
+    "VERSION",
+    "SchemaVersionError",
+    "ensure",
+    "is_current",
+    "prepare",
+    "start_over",
+    "stored_version",
+]
 
 VERSION = 1
 
@@ -65,6 +73,21 @@ async def prepare(transactions: Transactions, *, upgrade: bool) -> None:
             partial(ensure, dialect=base.dialect, tables=base.tables, upgrade=upgrade),
             patiently=True,
         )
+
+
+async def start_over(transactions: Transactions) -> None:
+    """Make the tables anew, whatever is in those that may be there, of any version."""
+    base = transactions.base
+    await transactions.write(partial(_start_over, dialect=base.dialect, tables=base.tables))
+
+
+def _start_over(connection: Connection, dialect: Dialect, tables: Tables) -> None:
+    dialect.lock_schema(connection, tables.name)
+    try:
+        tables.metadata.drop_all(connection)
+        _make(connection, dialect, tables)
+    finally:
+        dialect.unlock_schema(connection, tables.name)
 
 
 def ensure(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from rota.abc import Serializer, Trigger
+from rota.abc._serializer import taking_context
 from rota.model import DeserializationError, SerializationError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Objects:
     """
 
     def __init__(self, serializer: Serializer) -> None:
+        serializer = taking_context(serializer)
         self.serializer: _Capped = _Capped(serializer)
         one, other = (serializer.serialize(None, context=place) for place in (b"1", b"2"))
         self._places_differ = one != other
