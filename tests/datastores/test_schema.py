@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
 from rota.datastores.sql import schema
+from rota.datastores.sql._mysql import MySQL
 from rota.datastores.sql.engines import dialect_of
 from rota.datastores.sql.tables import Tables
 from rota.datastores.sqlalchemy import SchemaVersionError, SQLAlchemyDataStore
@@ -144,6 +145,27 @@ async def test_older_tables_are_upgraded_once_by_stores_that_start_at_once(
         for _ in range(NODES):
             tasks.start_soon(start, place.store())
     assert await place.store().schema_version() == LATER
+    assert await rows_of_upgrade(place) == 1
+
+
+async def test_who_has_the_lock_next_sees_what_was_done(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the lock does not end with the transaction, it must not be given back before that."""
+    if "mariadb" not in place.url:
+        pytest.skip("the lock ends with the transaction")
+    unlock = MySQL.unlock_schema
+
+    def unlock_and_dawdle(self: MySQL, connection: Connection, name: str) -> None:
+        unlock(self, connection, name)
+        connection.execute(text("SELECT SLEEP(0.2)"))
+
+    await start(place.store())
+    monkeypatch.setattr(MySQL, "unlock_schema", unlock_and_dawdle)
+    release(monkeypatch, Upgrade())
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(start, place.store())
     assert await rows_of_upgrade(place) == 1
 
 

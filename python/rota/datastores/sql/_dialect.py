@@ -103,6 +103,9 @@ class Dialect(ABC):
     def lock_schema(self, connection: Connection, name: str) -> None:
         """Wait until nobody else changes the tables that `name` stands for."""
 
+    def commit_schema(self, connection: Connection) -> None:  # noqa: B027 - see there
+        """Commit under the lock; not needed where the lock ends with the transaction."""
+
     def unlock_schema(self, connection: Connection, name: str) -> None:  # noqa: B027 - see there
         """Let others change the tables; not needed where the lock ends with the transaction."""
 

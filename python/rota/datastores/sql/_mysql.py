@@ -147,6 +147,10 @@ class MySQL(Dialect):
                 f"somebody else has been changing the tables for {LOCK_SECONDS} seconds"
             )
 
+    def commit_schema(self, connection: Connection) -> None:
+        """Commit, so that whoever has the lock next sees what was done."""
+        connection.commit()
+
     def unlock_schema(self, connection: Connection, name: str) -> None:
         """Give the lock back."""
         connection.execute(select(func.release_lock(_lock_name(name))))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -82,10 +83,18 @@ async def start_over(transactions: Transactions) -> None:
 
 
 def _start_over(connection: Connection, dialect: Dialect, tables: Tables) -> None:
-    dialect.lock_schema(connection, tables.name)
-    try:
+    with _locked(connection, dialect, tables):
         tables.metadata.drop_all(connection)
         _make(connection, dialect, tables)
+
+
+@contextmanager
+def _locked(connection: Connection, dialect: Dialect, tables: Tables) -> Iterator[None]:
+    """Let nobody else change the tables until what was done is committed."""
+    dialect.lock_schema(connection, tables.name)
+    try:
+        yield
+        dialect.commit_schema(connection)
     finally:
         dialect.unlock_schema(connection, tables.name)
 
@@ -104,8 +113,7 @@ def ensure(
 
     :raises SchemaVersionError: if they are those of a newer rota, or of an older one and `upgrade` is false
     """
-    dialect.lock_schema(connection, tables.name)
-    try:
+    with _locked(connection, dialect, tables):
         if is_current(connection, tables):
             return
         version = stored_version(connection, tables)
@@ -120,8 +128,6 @@ def ensure(
         for number in range(version, VERSION):
             steps[number](connection, tables)
             _set_version(connection, tables, number + 1)
-    finally:
-        dialect.unlock_schema(connection, tables.name)
 
 
 def _make(connection: Connection, dialect: Dialect, tables: Tables) -> None:
