@@ -64,6 +64,10 @@ LIVE_SECONDS := 10
 demo: .venv/.package ## run rota on a real crontab: the next day, a simulated week, ten seconds live
 	.venv/bin/python examples/demo --live-seconds $(LIVE_SECONDS)
 
+.PHONY: newcomer
+newcomer: .venv/.package ## follow the README in an empty directory, up to a schedule that survives a kill; show the record
+	.venv/bin/pytest tests/packaging/test_newcomer.py -q -s
+
 # --- tests --------------------------------------------------------------------------------------------------------
 
 .PHONY: test

@@ -12,7 +12,16 @@ import platform
 import re
 from pathlib import Path
 
-from benches.compare import cluster, commands, imports, memory, stores, trigger_report, triggers
+from benches.compare import (
+    cluster,
+    commands,
+    excerpt,
+    imports,
+    memory,
+    stores,
+    trigger_report,
+    triggers,
+)
 
 README = Path(__file__).parents[1] / "README.md"
 SECTIONS = ("triggers", "imports", "commands", "memory", "stores", "brokers", "cluster")
@@ -34,6 +43,7 @@ def main() -> None:
         print(f"\n{text}\n", flush=True)
         if not options.no_write:
             _write(section, text)
+            excerpt.write()
 
 
 def run(section: str, quick: bool) -> list[str]:
