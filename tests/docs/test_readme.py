@@ -13,34 +13,68 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FIGURE = r"\d (?:ns|µs|ms)\b|×\d"
+MEASURED = (ROOT / "benches/README.md").read_text(encoding="utf-8")
+FIGURE = r"\d (?:ns|µs|ms)\b|\d/s\b|×\d"
 
 
 def test_figures_are_those_of_the_benchmarks() -> None:
     """`python -m benches.compare` writes them together with its own tables."""
     before, _, rest = README.partition(excerpt.BEGIN)
     figures, _, after = rest.partition(excerpt.END)
-    measured = (ROOT / "benches/README.md").read_text(encoding="utf-8")
-    assert figures.strip() == excerpt.render(measured)
-    assert re.findall(FIGURE, before + after) == [], "figures stand in the table only"
+    assert figures.strip() == excerpt.render(MEASURED)
+    assert re.findall(FIGURE, before + after) == [], "figures stand in the tables only"
+
+
+def test_each_figure_stands_in_the_benchmarks_but_for_ratios() -> None:
+    figures = re.findall(r"[\d.,]+ (?:ns|µs|ms)|[\d,]+/s", excerpt.render(MEASURED))
+    assert len(figures) > 50
+    assert [figure for figure in figures if figure not in MEASURED] == []
 
 
 def test_ratio_is_that_of_two_figures_of_the_row() -> None:
-    measured = """
-| | zone | rota (rust) | APScheduler 4 |
-| --- | --- | ---: | ---: |
-"""
-    for cells in excerpt.QUOTED.values():
-        measured += (
-            f"| {' | '.join(cells)} | {'| ' if len(cells) == 1 else ''}2.00 ns | 1.00 µs |\n"
-        )
-    rows = excerpt.render(measured).splitlines()[2:]
-    assert len(rows) == len(excerpt.QUOTED)
-    assert all(row.endswith("| ×500 |") for row in rows)
+    row = re.compile(r"^\| `\*/5 \* \* \* \*` \| Europe/Berlin \| ([^|]+) \|(.*)$", re.MULTILINE)
+    changed = row.sub(r"| `*/5 * * * *` | Europe/Berlin | 1.00 ns |\2", MEASURED, count=1)
+    before, after = (excerpt.render(text).splitlines()[2] for text in (MEASURED, changed))
+    assert before.endswith(" |")
+    micros = float(before.split("|")[4].removesuffix(" µs "))
+    assert after.split("|")[2] == " 1.00 ns "
+    assert after.endswith(f"| ×{micros * 1000:,.0f} |")
+
+
+def test_summary_says_what_the_figures_do() -> None:
+    """Where rota is ahead, and where it is behind; if that has changed, so must the sentence."""
+    assert "ahead in\ncomputing fire times and in running what is due" in README
+    assert "behind in adding single jobs (pgqueuer, procrastinate, huey)" in README
+    assert "adding schedules to memory (APScheduler 4)" in README
+    for line in excerpt.render(MEASURED).splitlines():
+        if line.startswith("| next fire time"):
+            assert float(line.split("×")[1].removesuffix(" |").replace(",", "")) > 1
+
+    def rate(store: str, library: str, column: str) -> float:
+        over = f"{store}:"
+        return float(excerpt._row(MEASURED, over, [library])[column].replace(",", "")[:-2])
+
+    ours = {"PostgreSQL": "rota, asyncpg", "SQLite": "rota"}
+    for store, libraries in excerpt.STORES.items():
+        for library in libraries[1:]:
+            assert rate(store, library, "run jobs") < rate(store, ours[store], "run jobs")
+    for store, library in (
+        ("PostgreSQL", "pgqueuer"),
+        ("PostgreSQL", "procrastinate"),
+        ("SQLite", "huey"),
+    ):
+        assert rate(store, library, "add a job") > rate(store, ours[store], "add a job")
+    row = excerpt._row(MEASURED, *_in_memory("add a schedule"))
+    assert row["APScheduler 4"] > row["rota"], "of the same number of digits"
+
+
+def _in_memory(column: str) -> tuple[str, list[str]]:
+    over, first = excerpt.IN_MEMORY[column]
+    return over, [first]
 
 
 def test_row_that_is_gone_is_named() -> None:
-    with pytest.raises(LookupError, match=r"there is no row \('`\*/5"):
+    with pytest.raises(LookupError, match=r"must have a row .*Europe/Berlin.* got none"):
         excerpt.render("| a | b |\n| --- | --- |\n| 1 | 2 |\n")
 
 
