@@ -56,8 +56,8 @@ class Proxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._flowing.set()
+        self._acceptor.join()  # or else it might add a link that nobody cuts
         self.reset()
-        self._acceptor.join()
 
     def hold(self) -> None:
         """Pass nothing on in either direction, without closing anything: a cable pulled out."""
@@ -102,9 +102,9 @@ class Proxy:
                 continue
             server.settimeout(None)
             link = _Link(self, client, server)
-            with self._lock:
+            with self._lock:  # a link that can be cut has been started
+                link.start()
                 self._links.add(link)
-            link.start()
 
     def flows(self) -> bool:
         """Tell whether data is passed on."""

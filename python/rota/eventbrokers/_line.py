@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Protocol
@@ -16,12 +17,12 @@ from rota._environment import system_random
 from rota._posting import poster
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from rota.abc import Clock
     from rota.eventbrokers._outbox import Outbox
 
-__all__ = ["Exchange", "Line", "Link"]
+__all__ = ["Exchange", "Line", "Link", "closed_on_failure"]
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 5  #: how long the server may take for anything
@@ -50,6 +51,19 @@ class Link(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Disconnect, if that has not happened already."""
+
+
+@asynccontextmanager
+async def closed_on_failure(*closers: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Call `closers` if what the block does to connect fails or is cancelled; what they raise adds nothing."""
+    try:
+        yield
+    except BaseException:
+        with CancelScope(shield=True), move_on_after(CLOSE_SECONDS):
+            for close in closers:
+                with suppress(Exception):
+                    await close()
+        raise
 
 
 class Exchange(Protocol):

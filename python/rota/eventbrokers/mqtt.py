@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from rota._environment import new_id
 from rota._posting import poster
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
-from rota.eventbrokers._line import Link
+from rota.eventbrokers._line import Link, closed_on_failure
 from rota.eventbrokers._remote import (
     DEFAULT_CHANNEL,
     DEFAULT_MAX_IDLE_SECONDS,
@@ -113,14 +113,10 @@ class MQTTEventBroker(RemoteEventBroker):
         if self._context is not None:
             client.tls_set_context(self._context)
         link = _Link(client, self._topic, self._publish_qos, receive)
-        try:
+        async with closed_on_failure(link.close):
             await anyio.to_thread.run_sync(client.connect, self._host, self._port)
             client.loop_start()
             await link.subscribe(self._subscribe_qos)
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await link.close()
-            raise
         return link
 
 
@@ -142,18 +138,12 @@ class _Link(Link):
         self._is_connected = False
         self._is_subscribed = False
         self._unconfirmed: set[int] = set()
-        for name, callback in self._callbacks().items():
-            setattr(client, name, callback)
-
-    def _callbacks(self) -> dict[str, Callable[..., None]]:
-        return {
-            "on_connect": self._on_connect,
-            "on_connect_fail": self._on_connect_fail,
-            "on_disconnect": self._on_disconnect,
-            "on_subscribe": self._on_subscribe,
-            "on_message": self._on_message,
-            "on_publish": self._on_publish,
-        }
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
 
     async def subscribe(self, qos: int) -> None:
         await self._wait_until(lambda: self._is_connected)
@@ -173,12 +163,14 @@ class _Link(Link):
         await self._wait_until(lambda: not self._unconfirmed)
 
     async def close(self) -> None:
-        # The thread may have to be waited for, but it looks for this every second.
         self._client.disconnect()
-        await anyio.to_thread.run_sync(self._client.loop_stop, abandon_on_cancel=True)
-        # Not in a cycle with this, the client is gone at once, and with it the sockets that it keeps for its thread.
-        for name in self._callbacks():
-            setattr(self._client, name, None)
+        await anyio.to_thread.run_sync(self._end, abandon_on_cancel=True)
+
+    def _end(self) -> None:
+        # The thread may have to be waited for, but it looks for this every second.
+        self._client.loop_stop()
+        # It keeps two sockets for its thread, which it closes when it is made anew or collected, and not before.
+        self._client.reinitialise()
 
     async def _wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition():

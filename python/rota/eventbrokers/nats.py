@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import nats
+from nats.aio.client import Client
 from nats.errors import NoServersError
 
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
-from rota.eventbrokers._line import ANSWER_SECONDS, Link
+from rota.eventbrokers._line import ANSWER_SECONDS, Link, closed_on_failure
 from rota.eventbrokers._places import address, passwords
 from rota.eventbrokers._remote import (
     DEFAULT_CHANNEL,
@@ -21,7 +21,6 @@ from rota.eventbrokers._remote import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
 
     from rota.abc import Serializer
@@ -94,16 +93,14 @@ class NATSEventBroker(RemoteEventBroker):
             "max_reconnect_attempts": 1,  # less would have it try for ever
             "reconnect_time_wait": 0,
         }
-        try:
-            client = await nats.connect(self._servers, **settings, error_cb=note, closed_cb=end)
-        except NoServersError as exc:
-            raise ConnectionError(f"no server can be reached: {errors or exc}") from exc
-        try:
+        client = Client()
+        async with closed_on_failure(client.close):
+            try:
+                await client.connect(self._servers, **settings, error_cb=note, closed_cb=end)
+            except NoServersError as exc:
+                raise ConnectionError(f"no server can be reached: {errors or exc}") from exc
             await client.subscribe(self._subject, cb=take)
             await client.flush(ANSWER_SECONDS)
-        except BaseException:
-            await client.close()
-            raise
         return _Link(client, self._subject, closed, errors)
 
 

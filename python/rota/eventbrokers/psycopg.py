@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
-from rota.eventbrokers._line import Link
+from rota.eventbrokers._line import Link, closed_on_failure
 from rota.eventbrokers._notify import MAX_MESSAGE, NOTIFY, NotifyEventBroker, message_of, text_of
 from rota.eventbrokers._remote import DEFAULT_CHANNEL, DEFAULT_MAX_IDLE_SECONDS
 
@@ -77,14 +77,11 @@ class PsycopgEventBroker(NotifyEventBroker):
         """Connect and listen."""
         # While one connection waits for notifications it cannot send any.
         listening = await AsyncConnection.connect(self._conninfo, autocommit=True, **self._options)
-        try:
+        async with closed_on_failure(listening.close):
             await listening.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
             sending = await AsyncConnection.connect(
                 self._conninfo, autocommit=True, **self._options
             )
-        except BaseException:
-            await listening.close()
-            raise
         return _Link(listening, sending, self._channel, receive)
 
 

@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
-from rota.eventbrokers._line import Link
+from rota.eventbrokers._line import Link, closed_on_failure
 from rota.eventbrokers._places import address, passwords
 from rota.eventbrokers._remote import (
     DEFAULT_CHANNEL,
@@ -78,14 +78,10 @@ class RedisEventBroker(RemoteEventBroker):
         """Connect and subscribe."""
         client = self._new_client()
         subscriber = client.pubsub(ignore_subscribe_messages=True)
-        try:
+        async with closed_on_failure(subscriber.aclose, client.aclose):
             await subscriber.subscribe(self._channel)
             while await subscriber.get_message(timeout=None) is not None:
                 pass  # not the confirmation yet
-        except BaseException:
-            await subscriber.aclose()  # type: ignore[no-untyped-call]
-            await client.aclose()
-            raise
         return _Link(client, subscriber, self._channel, self._wait_seconds, receive)
 
     def _new_client(self) -> Redis:
