@@ -8,6 +8,7 @@ import os
 import pickle
 import sqlite3
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +43,7 @@ UNTRUSTED = {"class": "it has mine:Mine; if you trust that: --trust mine:Mine"}
 
 
 def write(file: Path, rows: list[Row], table: str = "apscheduler_jobs") -> str:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:  # the inner one only commits
         connection.execute(f"create table {table} (id primary key, next_run_time, job_state)")
         connection.executemany(f"insert into {table} values (?, ?, ?)", rows)
     return f"sqlite:///{file}"

@@ -16,7 +16,6 @@ HEAVY = {
     "asyncio",
     "attrs",
     "cron_descriptor",
-    "json",
     "logging",
     "opentelemetry",
     "rich",
