@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.once
 
+VERSION = SQLAlchemyDataStore.SCHEMA_VERSION
+
 
 @task(id="greet")
 def greet(name: str) -> str:
@@ -80,8 +82,8 @@ CASES: list[tuple[str, dict[str, Any] | list[Any]]] = [
     ("tasks run unused", {}),
     ("tasks remove unused", {"removed": "unused"}),
     ("forecast", {"schedules": 1}),
-    ("db show", {"stored_version": 1, "state": "current"}),
-    ("db upgrade", {"stored_version": 1, "previous_version": 1}),
+    ("db show", {"stored_version": VERSION, "state": "current"}),
+    ("db upgrade", {"stored_version": VERSION, "previous_version": VERSION}),
     ("doctor", [{"what": "trigger backend", "ok": True}]),
 ]
 
@@ -105,4 +107,4 @@ def test_json_says_what_was_done(
 
 def test_upgrade_tells_that_there_were_no_tables(rota: Command, url: str) -> None:
     shown = json.loads(rota("db", "upgrade", "--json", "--store", url).stdout)
-    assert shown == {"stored_version": 1, "previous_version": None}
+    assert shown == {"stored_version": VERSION, "previous_version": None}

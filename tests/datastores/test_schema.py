@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,9 +19,11 @@ from rota.datastores.sql.engines import dialect_of
 from rota.datastores.sql.tables import Tables
 from rota.datastores.sqlalchemy import SchemaVersionError, SQLAlchemyDataStore
 from rota.eventbrokers.local import LocalEventBroker
-from rota.testing._datastore._fixtures import make_task
+from rota.testing._datastore._fixtures import make_job, make_task
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from sqlalchemy import Connection
 
     from tests.datastores.conftest import Place
@@ -36,10 +39,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def start(store: SQLAlchemyDataStore) -> None:
-    """Start a store and stop it again."""
+@asynccontextmanager
+async def started(store: SQLAlchemyDataStore) -> AsyncIterator[SQLAlchemyDataStore]:
+    """Start a store, and stop it at the end of the block."""
     async with AsyncExitStack() as exit_stack:
         await store.start(exit_stack, LocalEventBroker(), logging.getLogger("rota"), SystemClock())
+        yield store
+
+
+async def start(store: SQLAlchemyDataStore) -> None:
+    """Start a store and stop it again."""
+    async with started(store):
+        pass
 
 
 async def set_version(place: Place, version: int) -> None:
@@ -108,8 +119,7 @@ async def test_stores_with_different_prefixes_do_not_meet(place: Place) -> None:
 
 async def tasks_of(store: SQLAlchemyDataStore, *, add: str = "") -> list[str]:
     """Start a store, add a task if one is named, and return the ids of all; stop it again."""
-    async with AsyncExitStack() as exit_stack:
-        await store.start(exit_stack, LocalEventBroker(), logging.getLogger("rota"), SystemClock())
+    async with started(store):
         if add:
             await store.add_task(make_task(add))
         return [task.id for task in await store.get_tasks()]
@@ -190,3 +200,29 @@ async def test_upgrade_that_was_cut_short_is_done_at_the_next_start(
     await start(place.store())
     assert await place.store().schema_version() == LATER
     assert await rows_of_upgrade(place) == 1
+
+
+async def test_jobs_of_version_1_run_on(place: Place) -> None:
+    """Version 2 knows serial jobs: the others are not."""
+    job = make_job()
+    await tasks_of(place.store(), add="task")
+    async with started(place.store()) as store:
+        await store.add_jobs([job])
+    await back_to_version_1(place)
+    with pytest.raises(SchemaVersionError, match="are of schema version 1, but this rota needs"):
+        await start(place.store(upgrade=False))
+    async with started(place.store()) as store:
+        assert await store.schema_version() == schema.VERSION
+        claimed = await store.acquire_jobs("A", timedelta(seconds=30), 1)
+        assert [(each.id, each.serial) for each in claimed.items] == [(job.id, False)]
+
+
+async def back_to_version_1(place: Place) -> None:
+    """Turn the tables into those that an earlier rota has made."""
+    engine = create_async_engine(place.url)
+    tables = Tables(dialect_of(engine.url), "rota_", place.schema)
+    prefix = f"{place.schema}." if place.schema else ""
+    async with engine.begin() as connection:
+        await connection.execute(text(f"ALTER TABLE {prefix}rota_jobs DROP COLUMN serial"))
+        await connection.execute(update(tables.version).values(version=1))
+    await engine.dispose()

@@ -39,6 +39,7 @@ def at(*seconds: float) -> list[datetime]:
         pytest.param(OverlapPolicy.allow, (0, 10, 20, 30, 40), (0, 10), (), 0, id="allow"),
         pytest.param(OverlapPolicy.skip, (0, 30), (0,), (10, 20, 40), 0, id="skip"),
         pytest.param(OverlapPolicy.cancel_other, (0, 10, 20, 30, 40), (), (), 4, id="cancel-other"),
+        pytest.param(OverlapPolicy.queue_all, (0, 10), (0,), (), 0, id="queue-all"),
         pytest.param("skip", (0, 30), (0,), (10, 20, 40), 0, id="by-name"),
     ],
 )
@@ -95,6 +96,53 @@ async def test_one_job_waits_at_most_where_one_may(
     assert begun == at(0, 10)
     assert waiting == at(30)
     assert [event.fire_time for event in skips] == at(20, 40)
+
+
+async def test_all_jobs_wait_their_turn_where_all_are_queued(
+    scheduler: AsyncScheduler, clock: VirtualClock
+) -> None:
+    begun: list[tuple[datetime, datetime | None]] = []
+
+    async def work() -> None:
+        begun.append((clock.now(), current_job.get().scheduled_fire_time))
+        await clock.sleep(25)
+
+    await scheduler.configure_task("work", func=work, max_running_jobs=None)
+    await scheduler.add_schedule(
+        "work",
+        IntervalTrigger(seconds=10, end_time=START + 30 * SECOND),
+        id="s",
+        overlap=OverlapPolicy.queue_all,
+    )
+    await clock.advance(200)
+
+    assert begun == list(zip(at(0, 25, 50, 75), at(0, 10, 20, 30), strict=True))
+    assert await scheduler.get_jobs() == []
+
+
+async def test_missed_fire_times_run_one_after_another_where_all_are_queued(
+    scheduler: AsyncScheduler, clock: VirtualClock
+) -> None:
+    begun: list[tuple[datetime, datetime | None]] = []
+
+    async def work() -> None:
+        begun.append((clock.now(), current_job.get().scheduled_fire_time))
+        await clock.sleep(1)
+
+    await scheduler.configure_task("work", func=work, max_running_jobs=None)
+    await scheduler.add_schedule(
+        "work",
+        IntervalTrigger(seconds=10),
+        id="s",
+        coalesce=CoalescePolicy.all,
+        overlap=OverlapPolicy.queue_all,
+        paused=True,
+    )
+    await clock.advance(35)
+    await scheduler.unpause_schedule("s")
+    await clock.advance(4)
+
+    assert begun == list(zip(at(35, 36, 37, 38), at(0, 10, 20, 30), strict=True))
 
 
 async def test_policy_is_about_the_schedule_and_not_about_its_task(

@@ -47,9 +47,16 @@ TASKS = {
         ),
         Task(id="strict", job_executor="async", max_running_jobs=1),
         Task(id="raises", job_executor="async", max_running_jobs=2),
+        Task(id="boundless", job_executor="async", max_running_jobs=None),
     )
 }
-LONGEST_JOB_SECONDS = {"once": 2.5, "again": 2.5 * LEASE_SECONDS, "strict": 2.0, "raises": 0.5}
+LONGEST_JOB_SECONDS = {
+    "once": 2.5,
+    "again": 2.5 * LEASE_SECONDS,
+    "strict": 2.0,
+    "raises": 0.5,
+    "boundless": 2.5,
+}
 
 
 def nothing() -> None:

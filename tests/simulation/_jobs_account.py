@@ -30,6 +30,7 @@ class Entry:
     :param repeated: whether it is run again if its worker disappears
     :param token: the highest one granted
     :param outcome: how it ended
+    :param cancelled: whether somebody has cancelled it
     """
 
     job: Job
@@ -40,6 +41,7 @@ class Entry:
     outcome: JobOutcome | None = None
     starts: int = 0
     finishes: int = 0
+    cancelled: bool = False
 
 
 @define(eq=False)
@@ -80,9 +82,31 @@ class JobsAccount:
                 )
             if job.token <= entry.token:
                 self.wrong("I2", f"token {job.token} of job {job.id} after {entry.token}")
+            self._check_turn(entry)
             entry.token = job.token
             entry.claim = Claim(owner, job.token, now + self.lease_seconds)
             self.idle_since.pop(job.task_id, None)
+
+    def _line(self, job: Job) -> list[Entry]:
+        """Return the serial jobs of the same schedule that have not ended, by their fire times."""
+        line = [e for e in self.open.values() if e.job.serial and _are_siblings(e.job, job)]
+        return sorted(line, key=lambda e: str(e.job.original_scheduled_time))
+
+    def _check_turn(self, entry: Entry) -> None:
+        """Check that no serial job is claimed before an earlier one of its schedule has ended."""
+        job = entry.job
+        if job.serial and (first := self._line(job)[0]) is not entry:
+            self.wrong("I11", f"job {job.id} was claimed, but {first.job.id} has not ended")
+
+    async def cancelled(self, job_ids: Collection[UUID]) -> None:
+        """Book that jobs were cancelled: those that nobody holds have ended, the others are to."""
+        for job_id in sorted(job_ids):
+            entry = self.entries[job_id]
+            entry.cancelled = True
+            if entry.claim is None:
+                await self._unclaim(entry)
+                if entry.outcome is None:
+                    self.wrong("I4", f"job {job_id} was cancelled but waits on")
 
     def _is_held(self, entry: Entry, owner: str, token: int) -> bool:
         claim = entry.claim
@@ -167,7 +191,9 @@ class JobsAccount:
     async def check_slots(self, tasks: Mapping[str, Task]) -> None:
         """Check that as many slots are taken as there are claims, and no more than there are."""
         claimed = Counter(e.job.task_id for e in self.open.values() if e.claim is not None)
-        waiting = {e.job.task_id for e in self.open.values() if e.claim is None}
+        waiting = {
+            e.job.task_id for e in self.open.values() if e.claim is None and self._may_start(e)
+        }
         for task_id, task in tasks.items():
             running = (await self.inner.get_task(task_id)).running_jobs
             if running != claimed[task_id]:
@@ -181,6 +207,9 @@ class JobsAccount:
                 self.idle_since.pop(task_id, None)
             else:
                 self.idle_since.setdefault(task_id, self.clock.monotonic())
+
+    def _may_start(self, entry: Entry) -> bool:
+        return not entry.job.serial or self._line(entry.job)[0] is entry
 
     def check_lateness(self, calm_since: float, bound: float) -> None:
         """Check that no job has waited for a free slot for too long since faults have stopped."""
@@ -205,6 +234,8 @@ class JobsAccount:
                 self.wrong("I4", f"job {job_id} ended as {outcome.name} but did not run")
             elif outcome is JobOutcome.missed_start_deadline and entry.starts:
                 self.wrong("I4", f"job {job_id} missed its deadline but was started")
+            elif outcome is JobOutcome.cancelled and entry.cancelled:
+                continue
             elif entry.repeated and outcome not in (JobOutcome.success, JobOutcome.error):
                 self.wrong(
                     "I6", f"job {job_id} is to run at least once, but ended as {outcome.name}"
@@ -213,3 +244,7 @@ class JobsAccount:
     def outcomes(self) -> Counter[str]:
         """Count how jobs ended."""
         return Counter(e.outcome.name for e in self.entries.values() if e.outcome is not None)
+
+
+def _are_siblings(one: Job, other: Job) -> bool:
+    return one.schedule_id == other.schedule_id

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from rota.model import Job, Task
     from tests.simulation._machine import Machine, MachineClock
 
-_JOB_CALLS = {"acquire_jobs", "release_jobs", "reap_jobs", "extend_leases", "release_schedules"}
+_JOB_CALLS = {
+    "acquire_jobs",
+    "release_jobs",
+    "reap_jobs",
+    "cancel_jobs",
+    "extend_leases",
+    "release_schedules",
+}
 
 
 @define(eq=False)
@@ -74,8 +81,10 @@ class Ledger:
                     await self.schedules.updated(args[0])
             case "acquire_schedules":
                 self.schedules.claimed(args[0], answer.items)
+            case "unfinished_jobs":
+                self.schedules.looked(node, args[0], answer)
             case "release_schedules":
-                made = await self.schedules.released(args[0], args[1], answer)
+                made = await self.schedules.released(node, args[0], args[1], answer)
                 self.jobs.added(made, self._is_repeated)
             case "add_jobs":
                 made = await self.inner.get_jobs({job.id for job in args[0]})
@@ -85,6 +94,8 @@ class Ledger:
                 self.jobs.claimed(args[0], answer.items)
             case "release_jobs":
                 await self.jobs.released(args[0], args[1], answer)
+            case "cancel_jobs":
+                await self.jobs.cancelled(answer)
             case "extend_leases":
                 self.jobs.extended(args[0], args[3], answer.job_ids)
             case "reap_jobs":
@@ -102,7 +113,7 @@ class Ledger:
 
 
 def _summary(answer: Any) -> str:
-    items = getattr(answer, "items", answer)
+    items = list(answer) if isinstance(answer, dict) else getattr(answer, "items", answer)
     if isinstance(items, list | tuple):
         return ",".join(f"{getattr(x, 'id', x)}/{getattr(x, 'token', '')}" for x in items)
     if isinstance(items, set | frozenset):

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from attrs import evolve
 
+from rota.datastores._memory import jobs as _memory_jobs
 from rota.datastores._memory.records import Record
 from rota.datastores._memory.results import ResultTable
 from rota.datastores._memory.schedules import ScheduleTable
@@ -53,6 +54,17 @@ async def _no_deadline(keeper: Any, give_up: object) -> None:
     await keeper._node.clock.sleep(1e6)
 
 
+class _NoTurns:
+    """Let all serial jobs have their turn at once."""
+
+    def take(self, record: Record) -> bool:
+        del record
+        return True
+
+    def leave(self, record: Record) -> None:
+        del record
+
+
 def _ascending(schedules: Any, *args: Any) -> Any:
     """Forget what schedules have fired for."""
     return _decide([evolve(schedule, last_fire_time=None) for schedule in schedules], *args)
@@ -68,6 +80,7 @@ MUTANTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "unique key": (ResultTable, "take", _unique_key),
     "atomic advance": (RemoteStore, "release_schedules", _atomic_advance),
     "monotonic deadline": (LeaseKeeper, "_give_up_in_time", _no_deadline),
+    "turns": (_memory_jobs, "Turns", _NoTurns),
     "ascending fire times": (_schedule_loop, "firings", _ascending),
 }
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from rota import CoalescePolicy
+from rota import CoalescePolicy, OverlapPolicy
 from tests.simulation._series import Series, kept, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence, Sized
 
     from rota.datastores.memory import MemoryDataStore
     from rota.model import Job, Schedule, ScheduleResult
@@ -32,13 +32,15 @@ class Entry:
 
     :param series: its fire times; `None` if its trigger is not one to be trusted
     :param cursor: the due time up to which all is accounted for, exclusive; `None` when it has ended
-    :param last: the latest fire time that has a job
+    :param last: the latest fire time that has a job, or was passed over because an earlier job went on
     :param token: the highest one seen
     :param skips: whether somebody is about to skip due times, or to put it back
+    :param restored: whether it was put back, and has not advanced since: it does not know what it has fired for
     :param overdue_since: since when it could be claimed
     """
 
     policy: CoalescePolicy
+    overlap: OverlapPolicy
     series: Series | None
     cursor: int | None
     paused: bool
@@ -46,6 +48,7 @@ class Entry:
     token: int = 0
     claim: Claim | None = None
     skips: bool = False
+    restored: bool = False
     error: bool = False
     overdue_since: float = 0.0
 
@@ -55,6 +58,7 @@ class SchedulesAccount:
     """All schedules.
 
     :param taken: the fire times that have had their job, by schedule
+    :param busy: by node, which of the schedules that it advances have unfinished jobs, as far as it knows
     :param owed: due times for which a job is still to be made, although their schedule has gone past them
     :param counts: how many due times ended in which way before there was a job
     """
@@ -66,8 +70,9 @@ class SchedulesAccount:
     entries: dict[str, Entry] = field(factory=dict)
     taken: set[tuple[str, int]] = field(factory=set)
     owed: set[tuple[str, int]] = field(factory=set)
+    busy: dict[str, set[str]] = field(factory=dict)
     counts: dict[str, int] = field(
-        factory=lambda: dict.fromkeys(("jobs", "coalesced", "skipped"), 0)
+        factory=lambda: dict.fromkeys(("jobs", "coalesced", "skipped", "overlapping"), 0)
     )
 
     async def _row(self, schedule_id: str) -> Schedule | None:
@@ -84,9 +89,15 @@ class SchedulesAccount:
             cursor = None if row.next_fire_time is None else micros(row.next_fire_time)
             series, entry = Series.of(row.trigger), self.entries.get(given.id)
             if entry is None:
-                entry = self.entries[given.id] = Entry(row.coalesce, series, cursor, row.paused)
+                entry = self.entries[given.id] = Entry(
+                    row.coalesce, row.overlap, series, cursor, row.paused
+                )
             elif entry.series != series:
                 entry.series, entry.cursor = series, cursor
+                if entry.restored:
+                    entry.last = (
+                        None  # with another trigger it may rightly fire for an earlier time
+                    )
             elif entry.cursor != cursor and series is not None:
                 self.wrong("I4", f"replacing {given.id} by itself moved it to {row.next_fire_time}")
             entry.paused, entry.error = row.paused, row.error is not None
@@ -111,6 +122,12 @@ class SchedulesAccount:
         entry.claim = None
         entry.token = max(entry.token, row.token)
 
+    def restored(self, schedule_id: str) -> None:
+        """Book that a schedule was put back: what it passed over since may become jobs after all."""
+        entry = self.entries[schedule_id]
+        entry.restored = True
+        entry.last = max((time for id_, time in self.taken if id_ == schedule_id), default=None)
+
     def claimed(self, owner: str, schedules: Sequence[Schedule]) -> None:
         """Book claims."""
         now = self.clock.monotonic()
@@ -127,8 +144,14 @@ class SchedulesAccount:
             entry.token = schedule.token
             entry.claim = Claim(owner, schedule.token, now + self.lease_seconds)
 
+    def looked(
+        self, node: str, schedule_ids: Collection[str], unfinished: Mapping[str, Sized]
+    ) -> None:
+        """Book which schedules that a node is about to advance have unfinished jobs, as far as it was told."""
+        self.busy[node] = {id_ for id_ in schedule_ids if unfinished.get(id_)}
+
     async def released(
-        self, owner: str, results: Sequence[ScheduleResult], refused: Collection[str]
+        self, node: str, owner: str, results: Sequence[ScheduleResult], refused: Collection[str]
     ) -> list[Job]:
         """Book advances that were accepted; return the jobs that they have made."""
         made: list[Job] = []
@@ -143,18 +166,20 @@ class SchedulesAccount:
             if result.error is not None:
                 entry.error = True
                 continue
-            made += await self._advance(entry, result)
+            busy = self.busy.get(node, ())
+            made += await self._advance(entry, result, result.schedule_id in busy)
         return made
 
-    async def _advance(self, entry: Entry, result: ScheduleResult) -> list[Job]:
+    async def _advance(self, entry: Entry, result: ScheduleResult, unfinished: bool) -> list[Job]:
         following = None if result.next_fire_time is None else micros(result.next_fire_time)
         made = await self.inner.get_jobs({job.id for job in result.jobs})
         if entry.series is not None:
             assert entry.cursor is not None, "it was claimed"
-            self._account(entry, result, entry.series.between(entry.cursor, following))
+            due = entry.series.between(entry.cursor, following)
+            self._account(entry, result, due, unfinished)
             if following is not None and (following - entry.series.start) % entry.series.step:
                 self.wrong("I4", f"{result.schedule_id} is due next at {result.next_fire_time}")
-        entry.cursor = following
+        entry.cursor, entry.restored = following, False
         added = {job.id for job in made}
         for job in result.jobs if entry.series is not None else ():
             if job.id not in added and self._key(job) not in self.taken:
@@ -165,13 +190,23 @@ class SchedulesAccount:
         self._take(made)
         return made
 
-    def _account(self, entry: Entry, result: ScheduleResult, due: list[int]) -> None:
+    def _account(
+        self, entry: Entry, result: ScheduleResult, due: list[int], unfinished: bool
+    ) -> None:
         """Check that of the due times those become jobs that are to, and no others."""
         if due and due[-1] > micros(self.clock.now()):
             self.wrong("I4", f"{result.schedule_id} fired before it was due")
         jobs = [self._key(job)[1] for job in result.jobs]
         new = [time for time in due if entry.last is None or time > entry.last]
         choices = kept(due, entry.policy), kept(new, entry.policy)
+        if entry.overlap is OverlapPolicy.skip and unfinished:
+            if jobs:
+                self.wrong(
+                    "I11", f"{result.schedule_id} gave a job although an earlier one goes on"
+                )
+            self.counts["overlapping"] += len(due)
+            entry.last = max([*due, *filter(None, [entry.last])], default=None)
+            return
         if due and not jobs and new:
             self.owed |= {(result.schedule_id, time) for time in choices[1]}
         elif jobs not in choices:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from rota import CoalescePolicy, ConflictPolicy, IntervalTrigger
+from rota import CoalescePolicy, ConflictPolicy, IntervalTrigger, OverlapPolicy
 from rota.abc import Trigger
 from rota.datastores.memory import MemoryDataStore
 from tests.simulation._cluster import (
@@ -142,19 +142,20 @@ class Simulation:
         self, scheduler: AsyncScheduler, schedule_id: str, policy: ConflictPolicy
     ) -> None:
         """Add a schedule of the workload, or replace it by one with another interval and the same start."""
-        task_id, coalesce, grace, shortest = WORKLOAD[schedule_id]
+        work = WORKLOAD[schedule_id]
         trigger = IntervalTrigger(
-            seconds=shortest + self.random.randrange(4) / 2,
+            seconds=work.shortest + self.random.randrange(4) / 2,
             start_time=START + timedelta(seconds=1),
             end_time=START + timedelta(seconds=FOUL_SECONDS + CALM_SECONDS - 1),
         )
         await scheduler.add_schedule(
-            task_id,
+            work.task_id,
             trigger,
             id=schedule_id,
-            coalesce=coalesce,
-            misfire_grace_time=grace,
-            max_jitter=1.0 if coalesce is CoalescePolicy.all else None,
+            coalesce=work.coalesce,
+            misfire_grace_time=work.grace,
+            overlap=work.overlap,
+            max_jitter=1.0 if work.coalesce is CoalescePolicy.all else None,
             job_result_expiration_time=86_400,
             conflict_policy=policy,
         )
@@ -234,13 +235,30 @@ class Simulation:
         self.ledger._digest, self.ledger.violations, self.ledger.trace = sealed, violations, trace
 
 
-#: By id: task, coalescing, grace in seconds, and the shortest interval in seconds.
-WORKLOAD: dict[str, tuple[str, CoalescePolicy, float | None, float]] = {
-    "latest": ("once", CoalescePolicy.latest, None, 1.0),
-    "earliest": ("again", CoalescePolicy.earliest, None, 3.0),
-    "all": ("once", CoalescePolicy.all, None, 2.0),
-    "strict": ("strict", CoalescePolicy.latest, 2.0, 1.5),
-    "raises": ("raises", CoalescePolicy.latest, None, 4.0),
+@define(frozen=True)
+class Work:
+    """A schedule of the workload.
+
+    :param shortest: of its intervals, in seconds
+    :param grace: in seconds
+    """
+
+    task_id: str
+    shortest: float
+    coalesce: CoalescePolicy = CoalescePolicy.latest
+    grace: float | None = None
+    overlap: OverlapPolicy = OverlapPolicy.allow
+
+
+WORKLOAD = {
+    "latest": Work("once", 1.0),
+    "earliest": Work("again", 3.0, CoalescePolicy.earliest),
+    "all": Work("once", 2.0, CoalescePolicy.all),
+    "strict": Work("strict", 1.5, grace=2.0),
+    "raises": Work("raises", 4.0),
+    "in line": Work("boundless", 1.0, overlap=OverlapPolicy.queue_all),
+    "skipping": Work("boundless", 1.0, overlap=OverlapPolicy.skip),
+    "newest": Work("boundless", 1.5, overlap=OverlapPolicy.cancel_other),
 }
 
 

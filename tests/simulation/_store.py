@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _STALE_READS = {"get_task", "get_schedules", "time_to_next_schedule", "time_to_next_job"}
 _CALLS = """
     add_task remove_task get_task get_tasks add_schedules get_schedules update_schedule remove_schedules
-    acquire_schedules release_schedules time_to_next_schedule add_jobs get_jobs acquire_jobs release_jobs cancel_jobs
+    acquire_schedules release_schedules time_to_next_schedule add_jobs get_jobs
+    unfinished_jobs acquire_jobs release_jobs cancel_jobs
     cancelled_jobs extend_leases reap_jobs time_to_next_job get_job_result cleanup now
 """.split()
 

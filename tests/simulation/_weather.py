@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rota.abc import Trigger
     from tests.simulation._ledger import Ledger
 
-_KINDS = "freeze cut kill restart pause resume skip replace restore jump job".split()
-_WEIGHTS = (5, 4, 3, 1, 3, 3, 2, 2, 2, 1, 4)
+_KINDS = "freeze cut kill restart pause resume skip replace restore jump job cancel".split()
+_WEIGHTS = (5, 4, 3, 1, 3, 3, 2, 2, 2, 1, 4, 3)
 
 
 @define(eq=False)
@@ -175,6 +175,15 @@ class Weather:
 
         self._ask(node, add)
 
+    async def _cancel(self, node: Node) -> None:
+        if self.ledger.jobs.open:
+            job_id = self.random.choice(list(self.ledger.jobs.open))
+
+            async def cancel(scheduler: AsyncScheduler) -> None:
+                await scheduler.cancel_job(job_id)
+
+            self._ask(node, cancel)
+
     async def _restore(self, node: Node) -> None:
         """Put a row back to before its last advance, as restoring a backup does."""
         store = self.ledger.inner
@@ -192,13 +201,14 @@ class Weather:
             older = evolve(
                 schedule,
                 trigger=trigger,
-                next_fire_time=last,
+                next_fire_time=moment,  # which is the last one, unless that was of another trigger
                 last_fire_time=None,
             )
             if await store.update_schedule(older):
                 skips, entry.skips = entry.skips, True
                 await self.ledger.committed("operator", "update_schedule", (older,), True)
                 entry.skips = skips
+                self.ledger.schedules.restored(schedule.id)
 
 
 __all__ = ["Weather", "new_node"]

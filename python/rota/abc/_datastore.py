@@ -69,7 +69,8 @@ class Backlog:
 
     :param due_schedules: schedules that are due and have not been advanced; paused and set-aside ones do not count
     :param overdue: for how long the first of them has been due; zero if there is none
-    :param due_jobs: jobs that may start as soon as a worker and a slot of their task are free
+    :param due_jobs: jobs that may start as soon as a worker and a slot of their task are free, and those that wait for
+        an earlier job of their schedule
     :param delayed_jobs: jobs that may not start yet
     :param running_jobs: jobs that a worker has claimed
     """

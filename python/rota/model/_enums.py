@@ -67,6 +67,7 @@ class OverlapPolicy(Enum):
     )  #: queue the job; how many run at once is for the task's limit to say (the default)
     skip = auto()  #: make no job
     queue_one = auto()  #: queue the job, unless another one of the schedule waits already
+    queue_all = auto()  #: queue the job, which waits until the earlier ones have ended
     cancel_other = auto()  #: cancel the earlier jobs, and queue this one
 
 

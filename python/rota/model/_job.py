@@ -45,6 +45,8 @@ class Job:
     :param priority: of jobs that are due, those with the higher number are taken first
     :param not_before: it is not given to a worker before this time (jitter, back-off); `None` for "at once"
     :param attempt: 1 for the first try, one more for each try after it
+    :param serial: whether it waits until all earlier jobs of its schedule that are marked so have ended, be it that
+        they run, wait or are to be tried again (`OverlapPolicy.queue_all`)
     :param created_at: when it was created (UTC)
     :param acquired_by: the incarnation of the worker that holds the lease
     :param acquired_until: when that lease ends (UTC, by the data store's clock)
@@ -67,6 +69,7 @@ class Job:
     priority: int = field(default=0, validator=of_type(int))
     not_before: datetime | None = field(default=None, converter=as_utc)
     attempt: int = field(default=1, validator=of_type(int))
+    serial: bool = field(default=False, validator=of_type(bool))
     created_at: datetime = field(converter=as_utc)
     acquired_by: str | None = field(default=None, validator=of_type(str, type(None)))
     acquired_until: datetime | None = field(default=None, converter=as_utc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
-from rota.model import CoalescePolicy, Job, Schedule, ScheduleResult
+from rota.model import CoalescePolicy, Job, OverlapPolicy, Schedule, ScheduleResult
 from rota.model._copies import maker
 from rota.triggers._batch import due_of_many
 
@@ -38,6 +38,7 @@ _new_job = maker(
     "metadata",
     "priority",
     "not_before",
+    "serial",
     "created_at",
 )
 
@@ -172,6 +173,7 @@ def _jobs(
                 schedule.metadata,
                 schedule.priority,
                 scheduled if jitter else None,
+                schedule.overlap is OverlapPolicy.queue_all,
                 now,
             )
         )

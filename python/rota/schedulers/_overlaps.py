@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Overlaps", "admitted"]
 
+_ALL = (OverlapPolicy.allow, OverlapPolicy.queue_all)  #: let each fire time become a job
 _NONE: Mapping[UUID, bool] = {}
 
 
@@ -30,7 +31,7 @@ def admitted(
 
     :param unfinished: the earlier jobs, each with whether it runs
     """
-    if policy is OverlapPolicy.allow:
+    if policy in _ALL:
         return jobs
     if policy is OverlapPolicy.skip and unfinished:
         return ()
@@ -57,9 +58,7 @@ class Overlaps:
     ) -> tuple[list[ScheduleResult], list[Job]]:
         """Return the results without the jobs that must not be made, and these; cancel jobs that must give way."""
         policies = {
-            schedule.id: schedule.overlap
-            for schedule in schedules
-            if schedule.overlap is not OverlapPolicy.allow
+            schedule.id: schedule.overlap for schedule in schedules if schedule.overlap not in _ALL
         }
         if not policies:
             return results, []

@@ -15,6 +15,7 @@ from rota.datastores._memory.records import (
     waiting_again,
 )
 from rota.datastores._memory.results import ResultTable
+from rota.datastores._memory.turns import Turns
 from rota.model import AbandonedPolicy, JobOutcome
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ Ended: TypeAlias = "list[tuple[Job, JobResult]]"
 class JobTable:
     """All unfinished jobs, and the results of others.
 
-    A job is in one of three places: in `waiting` or `delayed` of its task's queue, or in a lease. Of the tasks,
+    A job is in one of four places: in `waiting` or `delayed` of its task's queue, in a lease, or behind the serial job
+    of its schedule that has its turn. Of the tasks,
     those with a free slot and a waiting job stand in `_ready` by their first jobs, those with delayed jobs in
     `_ripening` by when the first may start: so nobody ever looks at the jobs of a task that is at its limit.
     """
@@ -48,6 +50,7 @@ class JobTable:
         self._next_token = next_token
         self._records: dict[UUID, Record] = {}
         self._of_schedules: dict[str, set[Record]] = {}
+        self._turns = Turns()
         self._ready: Agenda[TaskQueue] = Agenda()
         self._ripening: Agenda[TaskQueue] = Agenda()
         self._deadlines: Agenda[Record] = Agenda()  # of jobs that nobody holds
@@ -68,7 +71,9 @@ class JobTable:
             queue.jobs += 1
             if job.schedule_id is not None:
                 self._of_schedules.setdefault(job.schedule_id, set()).add(record)
-            self._enqueue(record, now)
+            if self._turns.take(record):
+                self._enqueue(record, now)
+            self._watch_deadline(record)
             touched.add(queue)
             added.append(job)
         self._offer(touched)
@@ -80,6 +85,9 @@ class JobTable:
             record.queue.delayed.put((job.not_before, job.id.int, record))
         else:
             record.queue.waiting.put(record.place)
+
+    def _watch_deadline(self, record: Record) -> None:
+        job = record.job
         if job.start_deadline is not None:
             self._deadlines.put((job.start_deadline, job.id.int, record))
 
@@ -226,7 +234,7 @@ class JobTable:
             if result is None:
                 self._wait_again(record, job.attempt, pause, job.start_deadline, now)
             elif pause is None or record.cancelled:
-                self._finish(record, result)
+                self._finish(record, result, now)
             else:
                 self._wait_again(record, job.attempt + 1, pause, None, now)
         self._offer(touched)
@@ -244,6 +252,7 @@ class JobTable:
         not_before = record.job.not_before if pause is None else now + pause
         record.job = waiting_again(record.job, attempt, not_before, start_deadline, None, None)
         self._enqueue(record, now)
+        self._watch_deadline(record)
 
     def _unclaim(self, record: Record) -> None:
         if record.lease is not None:
@@ -252,12 +261,16 @@ class JobTable:
             record.queue.running.discard(record)
             self._cancelled.discard(record)
 
-    def _finish(self, record: Record, result: JobResult) -> None:
-        """Remove a job that has ended."""
+    def _finish(self, record: Record, result: JobResult, now: datetime) -> None:
+        """Remove a job that has ended; if it had a turn, the next one has it."""
         self._unclaim(record)
         record.queue.jobs -= 1
         del self._records[record.job.id]
         self._leave_schedule(record)
+        following = self._turns.leave(record)
+        if following is not None:
+            self._enqueue(following, now)
+            self._offer([following.queue])
         self.results.keep(result, fire_time_of(record.job))
 
     def _leave_schedule(self, record: Record) -> None:
@@ -292,7 +305,7 @@ class JobTable:
             touched.add(record.queue)
             result = result_of(record.job, outcome, now)
             ended.append((record.job, result))
-            self._finish(record, result)
+            self._finish(record, result, now)
         self._offer(touched)
         return ended
 
@@ -317,7 +330,7 @@ class JobTable:
         if again and not record.cancelled:
             self._wait_again(record, record.job.attempt + 1, None, None, now)
         else:
-            self._finish(record, result)
+            self._finish(record, result, now)
         return result
 
 

@@ -36,6 +36,7 @@ class Counting:
             _count(schedules.due.is_not(None), schedules.due <= now).label("schedules"),
             _count(jobs.state == JobState.open.sql).label("open"),
             _count(jobs.state == JobState.limited.sql).label("limited"),
+            _count(jobs.state == JobState.blocked.sql).label("blocked"),
             _count(*is_ripe).label("ripe"),
             _count(delayed, jobs.until.is_not(None), jobs.until > now).label("delayed"),
             _count(jobs.state == JobState.running.sql).label("running"),
@@ -49,7 +50,7 @@ class Counting:
         return Backlog(
             due_schedules=row.schedules,
             overdue=duration(overdue),
-            due_jobs=min(row.open + row.limited + row.ripe, limit),
+            due_jobs=min(row.open + row.limited + row.blocked + row.ripe, limit),
             delayed_jobs=row.delayed,
             running_jobs=row.running,
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rota.datastores.sql._dialect import AnyRow
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.tasks import Tasks
+    from rota.datastores.sql.turns import Turns
     from rota.model import JobRelease
 
 __all__ = ["Ended", "Ending", "Endings"]
@@ -74,6 +75,7 @@ _NEEDED = (
     "token",
     "acquired_by",
     "cancelled",
+    "serial",
 )
 #: those that change when a job is to run again
 _AGAIN = (
@@ -94,9 +96,10 @@ class Endings:
     Nothing here reads the arguments of a job, which may be what is wrong with it.
     """
 
-    def __init__(self, base: Base, tasks: Tasks) -> None:
+    def __init__(self, base: Base, tasks: Tasks, turns: Turns) -> None:
         self._base = base
         self._tasks = tasks
+        self._turns = turns
         table, c = base.tables.jobs, base.tables.jobs.c
         results, dialect = base.tables.results, base.dialect
         among = dialect.among(c.id, "p_ids")
@@ -203,7 +206,7 @@ class Endings:
             ended.at = row.now
             ended.endings.append(Ending(job, result, scheduler_id))
             finals.append((row, result))
-        self._keep(connection, finals)
+        self._follow_up(connection, finals)
         return left
 
     def cancel(self, connection: Connection, ids: Collection[UUID]) -> tuple[set[UUID], Ended]:
@@ -291,12 +294,16 @@ class Endings:
         self._finish(connection, _note(rows, outcome, ended))
 
     def _finish(self, connection: Connection, finals: Sequence[tuple[AnyRow, JobResult]]) -> None:
-        """Remove jobs, and keep those of their results that are to be kept."""
+        """Remove jobs, and do what follows from it."""
         for batch in in_batches(finals):
             connection.execute(self._delete, {"p_ids": [row.id for row, _ in batch]})
-        self._keep(connection, finals)
+        self._follow_up(connection, finals)
 
-    def _keep(self, connection: Connection, finals: Sequence[tuple[AnyRow, JobResult]]) -> None:
+    def _follow_up(
+        self, connection: Connection, finals: Sequence[tuple[AnyRow, JobResult]]
+    ) -> None:
+        """Let others have the turns of jobs that were removed, and keep results."""
+        self._turns.pass_on(connection, [row for row, _ in finals])
         objects, dialect = self._base.objects, self._base.dialect
         for batch in in_batches(finals):
             kept = [

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rota.datastores.sql._dialect import AnyRow
     from rota.datastores.sql.base import Base, Claim
     from rota.datastores.sql.tasks import Tasks
+    from rota.datastores.sql.turns import Turns
     from rota.model import Job
 
 __all__ = ["Jobs", "ReadJobs"]
@@ -40,9 +41,10 @@ class ReadJobs:
 class Jobs:
     """Adds and returns jobs."""
 
-    def __init__(self, base: Base, tasks: Tasks) -> None:
+    def __init__(self, base: Base, tasks: Tasks, turns: Turns) -> None:
         self._base = base
         self._tasks = tasks
+        self._turns = turns
         jobs, results = base.tables.jobs, base.tables.results
         self._all = select(jobs).order_by(jobs.c.created_at, jobs.c.id)
         self._some = self._all.where(base.dialect.among(jobs.c.id, "p_ids"))
@@ -103,8 +105,12 @@ class Jobs:
     def _insert(self, connection: Connection, jobs: Sequence[Job]) -> int:
         base = self._base
         now, limited = self._tasks.share(connection, {job.task_id for job in jobs})
+        blocked = self._turns.blocked(connection, jobs)
         for batch in in_batches(jobs):
-            rows = [job_row(base.objects, job, limited[job.task_id], now) for job in batch]
+            rows = [
+                job_row(base.objects, job, limited[job.task_id], now, blocked=job.id in blocked)
+                for job in batch
+            ]
             base.dialect.insert_many(connection, base.tables.jobs, rows)
         return now
 

@@ -14,6 +14,7 @@ from rota.datastores.sql.jobs import Jobs
 from rota.datastores.sql.leases import Leases
 from rota.datastores.sql.schedules import Schedules
 from rota.datastores.sql.tasks import Tasks
+from rota.datastores.sql.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +50,9 @@ class Parts:
         """Put them together."""
         tasks = Tasks(base)
         schedules = Schedules(base, tasks)
-        jobs = Jobs(base, tasks)
-        endings = Endings(base, tasks)
+        turns = Turns(base, tasks)
+        jobs = Jobs(base, tasks, turns)
+        endings = Endings(base, tasks, turns)
         return cls(
             tasks=tasks,
             schedules=schedules,

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, inspect, select
+from sqlalchemy import delete, func, insert, inspect, select, text
 from sqlalchemy.schema import CreateSchema
 
+from rota.datastores.sql._dialect import quoted
 from rota.model import RotaError
 
 if TYPE_CHECKING:
@@ -29,12 +30,22 @@ __all__ = [
     "stored_version",
 ]
 
-VERSION = 1
+VERSION = 2
 
 Step = Callable[["Connection", "Tables"], None]
 
+
+def _add_serial_jobs(connection: Connection, tables: Tables) -> None:
+    jobs = tables.jobs
+    there = {column["name"] for column in inspect(connection).get_columns(jobs.name, jobs.schema)}
+    if "serial" not in there:
+        name = quoted(connection, jobs)
+        statement = f"ALTER TABLE {name} ADD COLUMN serial BOOLEAN NOT NULL DEFAULT false"
+        connection.execute(text(statement))
+
+
 #: what turns tables of a version into those of the next; a step that was cut short must be repeatable
-STEPS: Mapping[int, Step] = {}
+STEPS: Mapping[int, Step] = {1: _add_serial_jobs}
 
 
 class SchemaVersionError(RotaError, RuntimeError):

@@ -1,4 +1,4 @@
-"""The tables, of schema version 1.
+"""The tables, of schema version 2.
 
 All times are microseconds since 1970 in UTC, in `BIGINT`s. Where a datetime comes back in a zone of its own, its offset
 in seconds stands beside it; NULL is UTC. Enumerations are kept by name, positions of triggers and metadata as JSON.
@@ -37,6 +37,7 @@ class JobState(IntEnum):
     open = 1  #: it may start at once, whatever else runs
     limited = 2  #: it may start if its task has a free slot
     running = 3  #: it is claimed; the lease ends at `until`
+    blocked = 4  #: it is serial, and an earlier one of its schedule has not ended
 
     @property
     def sql(self) -> ColumnElement[int]:
@@ -44,7 +45,7 @@ class JobState(IntEnum):
         return literal_column(str(self.value), Integer)
 
 
-WAITING = (JobState.delayed, JobState.open, JobState.limited)
+WAITING = (JobState.delayed, JobState.open, JobState.limited, JobState.blocked)
 
 
 class Tables:
@@ -165,6 +166,7 @@ class Tables:
             Column("token", dialect.micros, nullable=False),
             Column("acquired_by", dialect.identifier),
             Column("cancelled", Boolean, nullable=False),
+            Column("serial", Boolean, nullable=False),
         )
         c = table.c
         self._index(

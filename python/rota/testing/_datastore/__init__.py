@@ -15,6 +15,7 @@ from rota.testing._datastore._random_walk import RandomWalk
 from rota.testing._datastore._reaping import Reaping
 from rota.testing._datastore._round_trips import RoundTrips
 from rota.testing._datastore._tasks import KeepingTasks
+from rota.testing._datastore._turns import TakingTurns
 from rota.testing._datastore._waiting import Waiting
 
 __all__ = ["DataStoreConformance"]
@@ -28,6 +29,7 @@ class DataStoreConformance(
     Quarantine,
     ClaimingJobs,
     EndingJobs,
+    TakingTurns,
     Reaping,
     Waiting,
     CountingBacklogs,

@@ -220,14 +220,17 @@ async def claim_one_job(store: DataStore, scheduler_id: str = "A") -> Job:
     return only(await claim_jobs(store, scheduler_id))
 
 
-def fire(schedule: Schedule, *jobs: Job, **changes: Any) -> ScheduleResult:
+def fire(schedule: Schedule, *jobs: Job, serial: bool = False, **changes: Any) -> ScheduleResult:
     """Decide that a claimed schedule gives a job for its fire time, or other jobs; its trigger says when it is next."""
     assert schedule.next_fire_time is not None
     if not jobs:
         fire_time = schedule.next_fire_time
         jobs = (
             make_job(
-                task_id=schedule.task_id, schedule_id=schedule.id, scheduled_fire_time=fire_time
+                task_id=schedule.task_id,
+                schedule_id=schedule.id,
+                scheduled_fire_time=fire_time,
+                serial=serial,
             ),
         )
     decided = {

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rota.testing._datastore._fixtures import PassTime
 
 LIMITS = {"one": 1, "two": 2, "all": None}
+SERIAL = "yz"  #: the schedules whose jobs run one after another
 LEASE_HOURS = 2
 # Time goes by in hours. What has to be over or not at an hour is so by half an hour, so that a clock which runs
 # during the test does not matter.
@@ -79,6 +80,7 @@ class Queued:
     token: int | None = None
     until: int = 0
     marked: bool = False
+    blocked: bool = False
 
     @property
     def rank(self) -> tuple[int, datetime, datetime]:
@@ -170,14 +172,27 @@ class Walk:
         due = self.due.get(schedule.id)
         current = due is not None and due.token == schedule.token
         taken = {(q.job.schedule_id, q.job.scheduled_fire_time) for q in self.jobs.values()}
-        result = fire(schedule)
+        result = fire(schedule, serial=schedule.id in SERIAL)
         refused = await self.store.release_schedules(schedule.acquired_by, [result])
         assert refused == (set() if current else {schedule.id})
         if due is not None and current:
             self.due[schedule.id] = Due(due.task_id, due.hour + 1)
             (job,) = result.jobs
             if (schedule.id, schedule.next_fire_time) not in taken:
-                self.jobs[job.id] = Queued(job)
+                blocked = job.serial and bool(self.line(schedule.id))
+                self.jobs[job.id] = Queued(job, blocked=blocked)
+
+    def line(self, schedule_id: str | None) -> list[Queued]:
+        """Return the serial jobs of a schedule by their fire times."""
+        jobs = [q for q in self.jobs.values() if q.job.serial and q.job.schedule_id == schedule_id]
+        return sorted(jobs, key=lambda queued: queued.rank)
+
+    def remove_job(self, job_id: UUID) -> None:
+        """Remove a job, and let the next one have its turn."""
+        queued = self.jobs.pop(job_id)
+        if queued.job.serial and not queued.blocked:
+            for following in self.line(queued.job.schedule_id)[:1]:
+                following.blocked = False
 
     async def add_job(self, task_id: str, priority: int, delay: int) -> None:
         ready = self.hour + delay
@@ -191,8 +206,10 @@ class Walk:
         expected: list[UUID] = []
         for queued in sorted(self.jobs.values(), key=lambda queued: queued.rank):
             full = self.running(queued.job.task_id) == LIMITS[queued.job.task_id]
-            if queued.token or queued.ready > self.hour or full or len(expected) == limit:
+            if queued.token or queued.blocked or queued.ready > self.hour or full:
                 continue
+            if len(expected) == limit:
+                break
             expected.append(queued.job.id)
             queued.token = next((j.token for j in claimed if j.id == queued.job.id), 0)
             queued.until = self.hour + LEASE_HOURS
@@ -215,8 +232,9 @@ class Walk:
 
     def queue_again(self, queued: Queued, delay: int, attempt: int) -> None:
         """Let a job wait again, unless somebody has cancelled it."""
-        del self.jobs[queued.job.id]
-        if not queued.marked:
+        if queued.marked:
+            self.remove_job(queued.job.id)
+        else:
             job = evolve(queued.job, attempt=queued.job.attempt + attempt)
             self.jobs[job.id] = Queued(job, self.hour + delay)
 
@@ -230,7 +248,7 @@ class Walk:
             if current is not None and again:
                 self.queue_again(current, 1, 1)
             elif current is not None:
-                del self.jobs[job.id]
+                self.remove_job(job.id)
 
     async def hand_back(self, number: int) -> None:
         if picked := self.pick(number):
@@ -269,7 +287,7 @@ class Walk:
             assert await self.store.cancel_jobs([queued.job.id]) == {queued.job.id}
             queued.marked = True
             if queued.token is None:
-                del self.jobs[queued.job.id]
+                self.remove_job(queued.job.id)
 
     async def let_time_pass(self, hours: int) -> None:
         await self.pass_time(hours * HOUR)
@@ -284,7 +302,7 @@ class Walk:
                 if again:
                     self.queue_again(queued, 0, 1)
                 else:
-                    del self.jobs[queued.job.id]
+                    self.remove_job(queued.job.id)
 
 
 class RandomWalk(DataStoreFixtures):

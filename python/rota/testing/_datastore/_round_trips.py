@@ -157,6 +157,7 @@ class RoundTrips(DataStoreFixtures):
             priority=-3,
             not_before=LONG_AGO + MICROSECOND,
             attempt=3,
+            serial=True,
             created_at=LONG_AGO - MICROSECOND,
         )
         await store.add_jobs([job])

@@ -33,6 +33,7 @@ __all__ = [
     "ready_state",
     "result_from_row",
     "result_row",
+    "waiting_state",
 ]
 
 _RANK = Struct(">IQQ16s")
@@ -45,6 +46,17 @@ def ready_state(limited: bool) -> JobState:
     return JobState.limited if limited else JobState.open
 
 
+def waiting_state(limited: bool, not_before: int | None, now: int) -> tuple[int, int | None]:
+    """Return the state of a job that nobody holds and that has its turn, and until when it lasts.
+
+    :param limited: whether its task has a limit of running jobs
+    :param now: the time by the store's clock
+    """
+    if not_before is not None and not_before > now:
+        return JobState.delayed.value, not_before
+    return ready_state(limited).value, None
+
+
 def nominal_micros(job: Job) -> int | None:
     """Return the fire time that the trigger gave. Jitter is real time, whatever the wall clock did meanwhile."""
     if job.scheduled_fire_time is None:
@@ -52,19 +64,21 @@ def nominal_micros(job: Job) -> int | None:
     return micros(job.scheduled_fire_time) - micros_of(job.jitter)
 
 
-def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Values:
+def job_row(objects: Objects, job: Job, limited: bool, now: int, *, blocked: bool) -> Values:
     """Return the row of a job that nobody holds, in the order of the table's columns.
 
     :param limited: whether its task has a limit of running jobs
     :param now: the time by the store's clock
+    :param blocked: whether it has to wait for others
     :raises SerializationError: if something in it cannot be stored
     """
     scheduled = micros(job.scheduled_fire_time)
     created_at = micros(job.created_at)
     not_before = micros(job.not_before)
-    state, until = ready_state(limited), None
-    if not_before is not None and not_before > now:
-        state, until = JobState.delayed, not_before
+    if blocked:
+        state, until = JobState.blocked.value, None
+    else:
+        state, until = waiting_state(limited, not_before, now)
     return (
         job.id,
         job.task_id,
@@ -87,11 +101,12 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int) -> Values:
             created_at + _BIAS,
             job.id.bytes,
         ),
-        state.value,
+        state,
         until,
         job.token,
         None,
         False,
+        job.serial,
     )
 
 
@@ -122,6 +137,7 @@ def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> J
         token,
         acquired_by,
         _cancelled,
+        serial,
         *_,
     ) = row
     id_ = as_uuid(id_)
@@ -145,6 +161,7 @@ def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> J
         priority=priority,
         not_before=instant(not_before),
         attempt=attempt,
+        serial=bool(serial),
         created_at=instant(created_at),
         token=token,
         acquired_by=acquired_by,
