@@ -134,10 +134,15 @@ def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def identifier(_instance: object, attribute: Attribute[Any], value: object) -> None:
     """Refuse ids that not every data store can keep exactly."""
+    check_identifier(attribute.name, value)
+
+
+def check_identifier(name: str, value: object) -> None:
+    """Refuse an id that not every data store can keep exactly."""
     if not isinstance(value, str):
-        raise TypeError(f"{attribute.name} must be of type str, got: {value!r}")
+        raise TypeError(f"{name} must be of type str, got: {value!r}")
     if (flaw := _flaw_of(value)) is not None:
-        raise ValueError(f"{attribute.name} must {flaw}")
+        raise ValueError(f"{name} must {flaw}")
 
 
 def _flaw_of(id_: str) -> str | None:

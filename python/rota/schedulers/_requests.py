@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from rota.abc import Trigger
-from rota.model import CoalescePolicy, Job, OverlapPolicy, Schedule, Task, unset
+from rota.model import CoalescePolicy, Job, OverlapPolicy, Task, unset
+from rota.model._settings import settings, validated_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Required
 
-    from rota.model import UnsetValue
+    from rota.model import Schedule, UnsetValue
 
 __all__ = ["JobRequest", "ScheduleRequest", "new_job", "new_schedule"]
 
@@ -62,26 +63,28 @@ def new_schedule(task: Task, request: ScheduleRequest, new_id: Callable[[], UUID
         raise TypeError(f"trigger must be a trigger, got: {request['trigger']!r:.100}")
     # the caller may use his for other schedules, too
     trigger, next_fire_time = request["trigger"]._moved_copy()
-    misfire_grace_time = request.get("misfire_grace_time", unset)
-    return Schedule(
-        id=request.get("id") or str(new_id()),
-        task_id=task.id,
-        trigger=trigger,
-        args=request.get("args") or (),
-        kwargs=request.get("kwargs") or _NOTHING,
-        paused=request.get("paused", False),
-        coalesce=request.get("coalesce", CoalescePolicy.latest),
-        misfire_grace_time=(
-            task.misfire_grace_time if misfire_grace_time is unset else misfire_grace_time
-        ),
-        max_jitter=request.get("max_jitter"),
-        job_executor=request.get("job_executor") or task.job_executor,
-        job_result_expiration_time=request.get("job_result_expiration_time", 0),
-        metadata=_merged(task.metadata, request.get("metadata", unset)),
-        priority=request.get("priority", 0),
-        catch_up_window=request.get("catch_up_window"),
-        overlap=request.get("overlap", OverlapPolicy.allow),
-        next_fire_time=next_fire_time,
+    get = request.get
+    grace_time = get("misfire_grace_time", unset)
+    shared = settings(
+        task.id,
+        paused=get("paused", False),
+        coalesce=get("coalesce", CoalescePolicy.latest),
+        misfire_grace_time=task.misfire_grace_time if grace_time is unset else grace_time,
+        max_jitter=get("max_jitter"),
+        job_executor=get("job_executor") or task.job_executor,
+        job_result_expiration_time=get("job_result_expiration_time", 0),
+        priority=get("priority", 0),
+        catch_up_window=get("catch_up_window"),
+        overlap=get("overlap", OverlapPolicy.allow),
+    )
+    return validated_schedule(
+        shared,
+        get("id") or str(new_id()),
+        trigger,
+        get("args") or (),
+        get("kwargs") or _NOTHING,
+        _merged(task.metadata, get("metadata", unset)),
+        next_fire_time,
     )
 
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from array import array
 from copy import deepcopy
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from rota._core import Cursor, Micros, Plan
     from rota.model._enums import CoalescePolicy
 
-__all__ = ["PlannedTrigger", "built_in", "definition", "moment_field", "set_starts_now"]
+__all__ = [
+    "PlannedTrigger",
+    "built_in",
+    "definition",
+    "moment_field",
+    "set_starts_now",
+    "shared_plan",
+]
 
 #: The decorator of the classes of triggers: equal, hashed and shown by their definitions, which do not change.
 definition = attrs.define(
@@ -58,6 +66,16 @@ def built_in(method: _Method) -> _Method:
     """Mark a `next()` that does what the plan says: one that a user's class overrides it with does not."""
     method.is_built_in = True  # type: ignore[attr-defined]
     return method
+
+
+
+@lru_cache(maxsize=1024)
+def shared_plan(compile_plan: Callable[..., Plan], *arguments: object) -> Plan:
+    """Compile a plan, or return the one that was lately compiled of the same.
+
+    Many schedules have triggers of the same definition; a plan does not change, and is most of what they weigh.
+    """
+    return compile_plan(*arguments)
 
 
 _STATE_VERSION = 1

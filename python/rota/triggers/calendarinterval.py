@@ -14,7 +14,7 @@ from rota.triggers._definition import (
     check_order,
     now_in,
 )
-from rota.triggers._planned import PlannedTrigger, definition, set_starts_now
+from rota.triggers._planned import PlannedTrigger, definition, set_starts_now, shared_plan
 
 if TYPE_CHECKING:
     from rota._core import Plan
@@ -86,7 +86,8 @@ class CalendarIntervalTrigger(PlannedTrigger):
         return [self.timezone]
 
     def _build(self, core: _backend.Core) -> Plan:
-        return core.Plan.calendar_interval(
+        return shared_plan(
+            core.Plan.calendar_interval,
             _backend.zone_in(core, self.timezone),
             self.start_date.toordinal(),
             None if self.end_date is None else self.end_date.toordinal(),

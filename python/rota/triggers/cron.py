@@ -30,6 +30,7 @@ from rota.triggers._planned import (
     definition,
     moment_field,
     set_starts_now,
+    shared_plan,
 )
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ class CronTrigger(PlannedTrigger):
         overlap = (
             ("both" if parsed.wildcard else "first") if self.overlap == "auto" else self.overlap
         )
-        return core.Plan.cron(
+        return shared_plan(
+            core.Plan.cron,
             _backend.zone_in(core, self.timezone),
             parsed.masks,
             to_micros(self.start_time),

@@ -23,6 +23,7 @@ from rota.triggers._planned import (
     definition,
     moment_field,
     set_starts_now,
+    shared_plan,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["IntervalTrigger"]
 
 _PARTS = ("weeks", "days", "hours", "minutes", "seconds", "microseconds")
+_NUMBERS = frozenset((int, float))
 _NOTHING = timedelta(0)
 #: No two instants are further apart.
 _MAX_STEP = _backend.core.MAX_MICROS - _backend.core.MIN_MICROS
@@ -101,7 +103,8 @@ class IntervalTrigger(PlannedTrigger):
         return [timezone_of(self.start_time)]
 
     def _build(self, core: _backend.Core) -> Plan:
-        return core.Plan.interval(
+        return shared_plan(
+            core.Plan.interval,
             _backend.zone_in(core, timezone_of(self.start_time)),
             to_micros(self.start_time),
             min(micros_of(self.interval), _MAX_STEP),
@@ -109,11 +112,16 @@ class IntervalTrigger(PlannedTrigger):
         )
 
 
-def _check_parts(*parts: float) -> None:
-    """Raise if the interval that has these parts is not positive, or too long for a timedelta."""
+def _check_types(parts: tuple[object, ...]) -> None:
     for name, part in zip(_PARTS, parts, strict=True):
         if isinstance(part, bool) or not isinstance(part, (int, float)):
             raise TriggerTypeError(f"{name} must be a number, got: {quote(part)}")
+
+
+def _check_parts(*parts: float) -> None:
+    """Raise if the interval that has these parts is not positive, or too long for a timedelta."""
+    if not _NUMBERS.issuperset(map(type, parts)):
+        _check_types(parts)
     weeks, days, hours, minutes, seconds, microseconds = parts
     try:
         interval = timedelta(days, seconds, microseconds, 0, minutes, hours, weeks)

@@ -46,8 +46,8 @@ class Announcer:
                 kind = ScheduleAdded if is_new else ScheduleUpdated
                 yield kind(
                     timestamp=self._now,
-                    schedule_id=row.schedule.id,
-                    task_id=row.schedule.task_id,
+                    schedule_id=row.id,
+                    task_id=row.task_id,
                     next_fire_time=row.next_fire_time,
                 )
 
@@ -57,8 +57,8 @@ class Announcer:
             for row in rows:
                 yield ScheduleRemoved(
                     timestamp=self._now,
-                    schedule_id=row.schedule.id,
-                    task_id=row.schedule.task_id,
+                    schedule_id=row.id,
+                    task_id=row.task_id,
                     finished=finished,
                 )
 
@@ -81,8 +81,8 @@ class Announcer:
             for row in progress.set_aside:
                 yield ScheduleFailed(
                     timestamp=self._now,
-                    schedule_id=row.schedule.id,
-                    task_id=row.schedule.task_id,
+                    schedule_id=row.id,
+                    task_id=row.task_id,
                     error=row.error or "",
                 )
 

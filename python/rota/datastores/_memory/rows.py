@@ -1,45 +1,40 @@
-"""Schedules as they are kept: the schedule as it was given, and apart from it what firing changes."""
+"""Schedules as they are kept: what a schedule has of its own, and what it shares with others."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rota.datastores._memory.instants import instant
-from rota.model import Schedule, SerializationError
-from rota.model._copies import copier
+from rota.model import SerializationError
+from rota.model._settings import schedule_with, settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rota.abc import Trigger
-    from rota.model import ScheduleResult
+    from rota.model import Schedule, ScheduleResult
 
 __all__ = ["Row", "advanced", "describe", "replacement_of", "row_of", "snapshot"]
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
-_with_trigger = copier(Schedule, "trigger")
-_with_state = copier(
-    Schedule,
-    "trigger",
-    "next_fire_time",
-    "last_fire_time",
-    "acquired_by",
-    "acquired_until",
-    "token",
-    "error",
-)
-
-
 class Row(NamedTuple):
     """A schedule at one time of its life; any change makes another row.
 
-    It is a tuple because rows stand in a heap as they are, ordered by the first two fields; there are many of them.
+    It is a tuple because rows stand in a heap as they are, ordered by the first two fields. There are many of them, so
+    what most schedules have in common is kept once.
 
     :param due: the next fire time in UTC; arbitrary if there is none
     :param token: the fence, which is another one in each row
-    :param schedule: the schedule as it was given; but for a stateful trigger, of which it has a copy. Whoever gave it
-        may move the trigger, which therefore tells the definition only.
+    :param id: the id of the schedule
+    :param settings: what it shares with others, see `rota.model._settings`
+    :param trigger: the trigger as it was given, or a copy if it is stateful. Whoever gave it may move it; it therefore
+        tells the definition only.
     :param cursor: where the trigger stands, if it is not stateful
+    :param args: its positional arguments
+    :param kwargs: its keyword arguments, `None` if there are none
+    :param metadata: its metadata
     :param next_fire_time: in its own zone
     :param last_fire_time: in its own zone
     :param error: why it is set aside, or `None`
@@ -47,8 +42,13 @@ class Row(NamedTuple):
 
     due: datetime
     token: int
-    schedule: Schedule
+    id: str
+    settings: Schedule
+    trigger: Trigger
     cursor: object
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any] | None
+    metadata: Mapping[str, Any]
     next_fire_time: datetime | None
     last_fire_time: datetime | None
     error: str | None
@@ -56,12 +56,12 @@ class Row(NamedTuple):
     @property
     def is_awake(self) -> bool:
         """Whether it is to be claimed once it is due."""
-        return self.next_fire_time is not None and self.error is None and not self.schedule.paused
+        return self.next_fire_time is not None and self.error is None and not self.settings.paused
 
-    def trigger(self) -> Trigger:
-        """Return a trigger of its own that stands where this one does. Raise whatever copying it raises."""
-        trigger = self.schedule.trigger
-        return trigger.copy() if trigger.stateful else trigger.at(self.cursor)
+    @property
+    def task_id(self) -> str:
+        """The id of its task."""
+        return self.settings.task_id
 
 
 def row_of(schedule: Schedule, token: int) -> Row:
@@ -69,13 +69,22 @@ def row_of(schedule: Schedule, token: int) -> Row:
 
     :raises SerializationError: if its trigger cannot be copied
     """
-    cursor = None
-    if schedule.trigger.stateful:
-        schedule = _with_trigger(schedule, _own(schedule.trigger))
-    else:
-        cursor = schedule.trigger.cursor
-    following, last = schedule.next_fire_time, schedule.last_fire_time
-    return Row(_due(following), token, schedule, cursor, following, last, None)
+    trigger, cursor = _kept(schedule.trigger)
+    following = schedule.next_fire_time
+    return Row(
+        _due(following),
+        token,
+        schedule.id,
+        settings_of(schedule),
+        trigger,
+        cursor,
+        schedule.args,
+        schedule.kwargs or None,
+        schedule.metadata,
+        following,
+        schedule.last_fire_time,
+        None,
+    )
 
 
 def replacement_of(row: Row, schedule: Schedule, token: int) -> Row:
@@ -85,28 +94,23 @@ def replacement_of(row: Row, schedule: Schedule, token: int) -> Row:
     """
     replacement = row_of(schedule, token)
     last = replacement.last_fire_time or row.last_fire_time
-    if row.next_fire_time is None or not _are_same(row.schedule.trigger, schedule.trigger):
+    if row.next_fire_time is None or not _are_same(row.trigger, schedule.trigger):
         return replacement._replace(last_fire_time=last)
-    return row._replace(
-        token=token,
-        schedule=_with_trigger(schedule, row.schedule.trigger),
+    return replacement._replace(
+        due=row.due,
+        trigger=row.trigger,
+        cursor=row.cursor,
+        next_fire_time=row.next_fire_time,
         last_fire_time=row.last_fire_time or last,
-        error=None,
     )
 
 
 def are_alike(row: Row, other: Row) -> bool:
     """Tell whether rows differ in their tokens at most. What cannot be compared is not alike."""
     try:
-        return _without_state(row) == _without_state(other) and row[3:] == other[3:]
+        return row[2:] == other[2:]
     except Exception:  # noqa: BLE001 - arguments of users may compare like nothing else
         return False
-
-
-def _without_state(row: Row) -> Schedule:
-    """Return the schedule as it was given, without what the row itself tells."""
-    trigger = row.schedule.trigger
-    return _with_state(row.schedule, trigger, None, None, None, None, 0, None)
 
 
 def advanced(row: Row, result: ScheduleResult, token: int) -> Row:
@@ -114,20 +118,29 @@ def advanced(row: Row, result: ScheduleResult, token: int) -> Row:
 
     :raises SerializationError: if its trigger cannot be copied any more
     """
-    schedule, cursor = row.schedule, None
-    if schedule.trigger.stateful:
-        schedule = _with_trigger(schedule, _own(result.trigger))
-    else:
-        cursor = result.trigger.cursor
-    following, last = result.next_fire_time, result.last_fire_time
-    return Row(_due(following), token, schedule, cursor, following, last, None)
+    trigger, cursor = _kept(result.trigger)
+    following = result.next_fire_time
+    return row._replace(
+        due=_due(following),
+        token=token,
+        trigger=trigger if trigger.stateful else row.trigger,
+        cursor=cursor,
+        next_fire_time=following,
+        last_fire_time=result.last_fire_time,
+        error=None,
+    )
 
 
 def snapshot(row: Row, token: int, owner: str | None, until: datetime | None) -> Schedule:
     """Return the schedule as it is to be seen from outside. Raise whatever copying its trigger raises."""
-    return _with_state(
-        row.schedule,
-        row.trigger(),
+    trigger = row.trigger
+    return schedule_with(
+        row.settings,
+        row.id,
+        trigger.copy() if trigger.stateful else trigger.at(row.cursor),
+        row.args,
+        row.kwargs or {},
+        row.metadata,
         row.next_fire_time,
         row.last_fire_time,
         owner,
@@ -149,9 +162,12 @@ def _due(moment: datetime | None) -> datetime:
     return _NEVER if moment is None else instant(moment)
 
 
-def _own(trigger: Trigger) -> Trigger:
+def _kept(trigger: Trigger) -> tuple[Trigger, object]:
+    """Return what is kept of a trigger: its definition and where it stands, or a copy if that is not all of it."""
+    if not trigger.stateful:
+        return trigger, trigger.cursor
     try:
-        return trigger.copy()
+        return trigger.copy(), None
     except Exception as exc:
         raise SerializationError(f"the trigger cannot be copied: {describe(exc)}") from exc
 

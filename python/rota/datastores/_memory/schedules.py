@@ -118,7 +118,7 @@ class ScheduleTable:
     def _put(self, id_: str, row: Row) -> None:
         if id_ in self._rows:
             self._remove(id_)
-        self._tasks.get(row.schedule.task_id).schedules += 1
+        self._tasks.get(row.task_id).schedules += 1
         self._set(id_, row)
 
     def _set(self, id_: str, row: Row) -> None:
@@ -128,7 +128,7 @@ class ScheduleTable:
 
     def _remove(self, id_: str) -> Row:
         row = self._rows.pop(id_)
-        self._tasks.get(row.schedule.task_id).schedules -= 1
+        self._tasks.get(row.task_id).schedules -= 1
         self._end_claim(id_)
         return row
 
@@ -162,7 +162,7 @@ class ScheduleTable:
         return found, unreadable
 
     def _token(self, row: Row) -> int:
-        claim = self._claims.get(row.schedule.id)
+        claim = self._claims.get(row.id)
         return row.token if claim is None else claim.token
 
     def time_to_next(self, now: datetime) -> timedelta | None:
@@ -176,7 +176,7 @@ class ScheduleTable:
         """Return the first row that is free to be claimed when it is due."""
         while self._due:
             row = self._due[0]
-            id_ = row.schedule.id
+            id_ = row.id
             if self._rows.get(id_) is row:
                 claim = self._claims.get(id_)
                 if claim is None or claim.lease.until <= now:
@@ -192,8 +192,8 @@ class ScheduleTable:
             place = places.pop()
             if place < len(self._due) and self._due[place].due <= now:
                 row = self._due[place]
-                if self._rows.get(row.schedule.id) is row:
-                    ids.add(row.schedule.id)
+                if self._rows.get(row.id) is row:
+                    ids.add(row.id)
                 places += (
                     2 * place + 1,
                     2 * place + 2,
@@ -215,7 +215,7 @@ class ScheduleTable:
             if row is None or row.due > now:
                 break
             heappop(self._due)
-            id_ = row.schedule.id
+            id_ = row.id
             self._end_claim(id_)
             token = self._next_token()
             try:
