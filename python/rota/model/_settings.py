@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rota.abc import Trigger
     from rota.model._enums import CoalescePolicy, OverlapPolicy
 
-__all__ = ["schedule_with", "settings", "settings_of", "validated_schedule"]
+__all__ = ["schedule_of", "schedule_with", "settings", "settings_of"]
 
 #: The fields that are a schedule's own.
 _OWN = (
@@ -51,7 +51,6 @@ def _settings(*values: object) -> Schedule:
 
 def settings(
     task_id: str,
-    *,
     paused: bool,
     coalesce: CoalescePolicy | str,
     misfire_grace_time: timedelta | float | None,
@@ -61,6 +60,7 @@ def settings(
     priority: int,
     catch_up_window: timedelta | float | None,
     overlap: OverlapPolicy | str,
+    /,
 ) -> Schedule:
     """Return a schedule that has these settings, and nothing of its own; the same one for the same settings, mostly.
 
@@ -90,7 +90,7 @@ def settings_of(schedule: Schedule) -> Schedule:
     return _settings(*_shared_of(schedule))
 
 
-def validated_schedule(
+def schedule_of(
     shared: Schedule,
     id: str,
     trigger: Trigger,
@@ -101,7 +101,17 @@ def validated_schedule(
 ) -> Schedule:
     """Return a new schedule; what is its own is converted and validated as by the initializer of `Schedule`."""
     check_identifier("id", id)
-    args, kwargs, metadata = as_args(args), as_kwargs(kwargs), as_metadata(metadata)
     return schedule_with(
-        shared, id, trigger, args, kwargs, metadata, next_fire_time, None, None, None, 0, None
+        shared,
+        id,
+        trigger,
+        as_args(args),
+        as_kwargs(kwargs),
+        as_metadata(metadata),
+        next_fire_time,
+        None,
+        None,
+        None,
+        0,
+        None,
     )

@@ -70,7 +70,7 @@ def _as_enum(enum: type[_E], value: _E | str) -> _E:
         return value
     try:
         return enum[value]  # type: ignore[index]
-    except KeyError:
+    except (KeyError, TypeError):  # of what has no hash
         names = ", ".join(member.name for member in enum)
         raise ValueError(f"{enum.__name__} must be one of {names}, got: {value!r}") from None
 

@@ -10,7 +10,7 @@ from rota.model._validation import job_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._claim import Verdict
 from rota.schedulers._context import acting
-from rota.schedulers._requests import new_job
+from rota.schedulers._requests import JobRequest, check_names, new_job
 from rota.schedulers._results import value_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from rota.model import Job, JobResult, Task, UnsetValue
-    from rota.schedulers._requests import JobRequest
 
 __all__ = ["JobOperations"]
 
@@ -60,18 +59,23 @@ class JobOperations(SchedulerBase):
         :raises CallableLookupError: if a persistent data store could not find the callable again
         :raises JobExecutorLookupError: if nobody can have an executor by that name
         """
-        request: JobRequest = {
-            "func_or_task_id": func_or_task_id,
-            "args": args,
-            "kwargs": kwargs,
-            "job_executor": job_executor,
-            "metadata": metadata,
-            "result_expiration_time": result_expiration_time,
-            "priority": priority,
-            "run_at": run_at,
-        }
-        ids = await self.add_jobs([request], connection=connection)
-        return ids[0]
+        additions = self._additions(connection)
+        task = await self._tasks.ensure(func_or_task_id)
+        job = new_job(
+            task,
+            self.new_id,
+            self.clock.now(),
+            args=args,
+            kwargs=kwargs,
+            job_executor=job_executor,
+            metadata=metadata,
+            result_expiration_time=result_expiration_time,
+            priority=priority,
+            run_at=run_at,
+        )
+        self._check_executor(job.executor)
+        await additions.add_jobs([self._stamped(job)])
+        return job.id
 
     async def add_jobs(self, jobs: Iterable[JobRequest], *, connection: Any = None) -> list[UUID]:
         """Add many jobs, all or none: each a mapping with the arguments of `add_job`. Return their ids.
@@ -82,8 +86,10 @@ class JobOperations(SchedulerBase):
         now = self.clock.now()
         added = []
         for request in jobs:
-            task = await self._tasks.ensure(request["func_or_task_id"])
-            job = new_job(task, request, now, self.new_id)
+            check_names(request, JobRequest)
+            fields: dict[str, Any] = dict(request)
+            task = await self._tasks.ensure(fields.pop("func_or_task_id"))
+            job = new_job(task, self.new_id, now, **fields)
             self._check_executor(job.executor)
             added.append(self._stamped(job))
         await additions.add_jobs(added)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from rota.abc import Trigger
 from rota.model import CoalescePolicy, Job, OverlapPolicy, Task, unset
-from rota.model._settings import settings, validated_schedule
+from rota.model._settings import schedule_of, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     from rota.model import Schedule, UnsetValue
 
-__all__ = ["JobRequest", "ScheduleRequest", "new_job", "new_schedule"]
+__all__ = ["JobRequest", "ScheduleRequest", "check_names", "new_job", "new_schedule"]
 
 _NOTHING: Mapping[str, Any] = {}
+_NEEDED = {"func_or_task_id", "trigger"}
 
 
 class ScheduleRequest(TypedDict, total=False):
@@ -57,50 +59,87 @@ class JobRequest(TypedDict, total=False):
     run_at: datetime | None
 
 
-def new_schedule(task: Task, request: ScheduleRequest, new_id: Callable[[], UUID]) -> Schedule:
+def check_names(request: object, kind: type[JobRequest | ScheduleRequest]) -> None:
+    """Refuse a request that is no mapping, names what is no argument, or lacks what is needed."""
+    if not isinstance(request, Mapping):
+        raise TypeError(f"a {kind.__name__} must be a mapping, got: {request!r:.100}")
+    known = kind.__annotations__.keys()
+    if unknown := request.keys() - known:
+        raise TypeError(f"a {kind.__name__} has no {', '.join(sorted(map(repr, unknown)))}")
+    if missing := (_NEEDED & known) - request.keys():
+        raise TypeError(f"a {kind.__name__} needs {', '.join(sorted(map(repr, missing)))}")
+
+
+def new_schedule(
+    task: Task,
+    new_id: Callable[[], UUID],
+    trigger: Trigger,
+    *,
+    id: str | None = None,
+    args: Iterable[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    paused: bool = False,
+    coalesce: CoalescePolicy | str = CoalescePolicy.latest,
+    job_executor: str | UnsetValue = unset,
+    misfire_grace_time: timedelta | float | UnsetValue | None = unset,
+    metadata: Mapping[str, Any] | UnsetValue = unset,
+    max_jitter: timedelta | float | None = None,
+    job_result_expiration_time: timedelta | float = 0,
+    priority: int = 0,
+    catch_up_window: timedelta | float | None = None,
+    overlap: OverlapPolicy | str = OverlapPolicy.allow,
+) -> Schedule:
     """Return the schedule of `task` that was asked for, due at its trigger's next fire time."""
-    if not isinstance(request["trigger"], Trigger):
-        raise TypeError(f"trigger must be a trigger, got: {request['trigger']!r:.100}")
+    if not isinstance(trigger, Trigger):
+        raise TypeError(f"trigger must be a trigger, got: {trigger!r:.100}")
     # the caller may use his for other schedules, too
-    trigger, next_fire_time = request["trigger"]._moved_copy()
-    get = request.get
-    grace_time = get("misfire_grace_time", unset)
-    shared = settings(
-        task.id,
-        paused=get("paused", False),
-        coalesce=get("coalesce", CoalescePolicy.latest),
-        misfire_grace_time=task.misfire_grace_time if grace_time is unset else grace_time,
-        max_jitter=get("max_jitter"),
-        job_executor=get("job_executor") or task.job_executor,
-        job_result_expiration_time=get("job_result_expiration_time", 0),
-        priority=get("priority", 0),
-        catch_up_window=get("catch_up_window"),
-        overlap=get("overlap", OverlapPolicy.allow),
-    )
-    return validated_schedule(
-        shared,
-        get("id") or str(new_id()),
-        trigger,
-        get("args") or (),
-        get("kwargs") or _NOTHING,
-        _merged(task.metadata, get("metadata", unset)),
+    moved, next_fire_time = trigger._moved_copy()
+    return schedule_of(
+        settings(
+            task.id,
+            paused,
+            coalesce,
+            task.misfire_grace_time if misfire_grace_time is unset else misfire_grace_time,
+            max_jitter,
+            job_executor or task.job_executor,
+            job_result_expiration_time,
+            priority,
+            catch_up_window,
+            overlap,
+        ),
+        id or str(new_id()),
+        moved,
+        args or (),
+        kwargs or _NOTHING,
+        _merged(task.metadata, metadata),
         next_fire_time,
     )
 
 
-def new_job(task: Task, request: JobRequest, now: datetime, new_id: Callable[[], UUID]) -> Job:
+def new_job(
+    task: Task,
+    new_id: Callable[[], UUID],
+    now: datetime,
+    *,
+    args: Iterable[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    job_executor: str | UnsetValue = unset,
+    metadata: Mapping[str, Any] | UnsetValue = unset,
+    result_expiration_time: timedelta | float = 0,
+    priority: int = 0,
+    run_at: datetime | None = None,
+) -> Job:
     """Return the job of `task` that was asked for."""
-    run_at = request.get("run_at")
     grace = task.misfire_grace_time
     return Job(
         id=new_id(),
         task_id=task.id,
-        args=request.get("args") or (),
-        kwargs=request.get("kwargs") or _NOTHING,
-        executor=request.get("job_executor") or task.job_executor,
-        metadata=_merged(task.metadata, request.get("metadata", unset)),
-        result_expiration_time=request.get("result_expiration_time", 0),
-        priority=request.get("priority", 0),
+        args=args or (),
+        kwargs=kwargs or _NOTHING,
+        executor=job_executor or task.job_executor,
+        metadata=_merged(task.metadata, metadata),
+        result_expiration_time=result_expiration_time,
+        priority=priority,
         scheduled_fire_time=run_at,
         not_before=run_at,
         start_deadline=None if run_at is None or grace is None else run_at + grace,

@@ -20,7 +20,7 @@ from rota.model._validation import as_utc, possible_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._changes import resumed_from, with_trigger
 from rota.schedulers._log_fields import schedule_fields
-from rota.schedulers._requests import new_schedule
+from rota.schedulers._requests import ScheduleRequest, check_names, new_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from rota.abc import Trigger
     from rota.model import Task, UnsetValue
-    from rota.schedulers._requests import ScheduleRequest
 
 __all__ = ["ScheduleOperations"]
 
@@ -85,28 +84,30 @@ class ScheduleOperations(SchedulerBase):
         :raises CallableLookupError: if a persistent data store could not find the callable again
         :raises JobExecutorLookupError: if nobody can have an executor by that name
         """
-        request: ScheduleRequest = {
-            "func_or_task_id": func_or_task_id,
-            "trigger": trigger,
-            "id": id,
-            "args": args,
-            "kwargs": kwargs,
-            "paused": paused,
-            "coalesce": coalesce,
-            "job_executor": job_executor,
-            "misfire_grace_time": misfire_grace_time,
-            "metadata": metadata,
-            "max_jitter": max_jitter,
-            "job_result_expiration_time": job_result_expiration_time,
-            "max_instances": max_instances,
-            "priority": priority,
-            "catch_up_window": catch_up_window,
-            "overlap": overlap,
-        }
-        ids = await self.add_schedules(
-            [request], conflict_policy=conflict_policy, connection=connection
+        _check_policy(conflict_policy)
+        additions = self._additions(connection)
+        task = await self._tasks.ensure(func_or_task_id, max_instances=max_instances)
+        schedule = new_schedule(
+            task,
+            self.new_id,
+            trigger,
+            id=id,
+            args=args,
+            kwargs=kwargs,
+            paused=paused,
+            coalesce=coalesce,
+            job_executor=job_executor,
+            misfire_grace_time=misfire_grace_time,
+            metadata=metadata,
+            max_jitter=max_jitter,
+            job_result_expiration_time=job_result_expiration_time,
+            priority=priority,
+            catch_up_window=catch_up_window,
+            overlap=overlap,
         )
-        return ids[0]
+        self._check(schedule)
+        await additions.add_schedules([schedule], conflict_policy)
+        return schedule.id
 
     async def add_schedules(
         self,
@@ -119,26 +120,31 @@ class ScheduleOperations(SchedulerBase):
 
         :param connection: see `add_schedule`
         """
-        if not isinstance(conflict_policy, ConflictPolicy):
-            raise TypeError(f"conflict_policy must be a ConflictPolicy, got: {conflict_policy!r}")
+        _check_policy(conflict_policy)
         additions = self._additions(connection)
         added = []
         for request in schedules:
+            check_names(request, ScheduleRequest)
+            fields: dict[str, Any] = dict(request)
             task = await self._tasks.ensure(
-                request["func_or_task_id"], max_instances=request.get("max_instances", unset)
+                fields.pop("func_or_task_id"), max_instances=fields.pop("max_instances", unset)
             )
-            schedule = new_schedule(task, request, self.new_id)
-            self._check_executor(schedule.job_executor)
-            if schedule.next_fire_time is None:
-                self.logger.warning(
-                    "schedule %r will never fire: %r",
-                    schedule.id,
-                    schedule.trigger,
-                    extra=schedule_fields("schedule.never_fires", schedule),
-                )
+            schedule = new_schedule(task, self.new_id, **fields)
+            self._check(schedule)
             added.append(schedule)
         await additions.add_schedules(added, conflict_policy)
         return [schedule.id for schedule in added]
+
+    def _check(self, schedule: Schedule) -> None:
+        """Refuse an executor that nobody can have; warn of what is likely to be a mistake."""
+        self._check_executor(schedule.job_executor)
+        if schedule.next_fire_time is None:
+            self.logger.warning(
+                "schedule %r will never fire: %r",
+                schedule.id,
+                schedule.trigger,
+                extra=schedule_fields("schedule.never_fires", schedule),
+            )
 
     async def get_schedule(self, id: str) -> Schedule:
         """Return a schedule.
@@ -267,3 +273,8 @@ class ScheduleOperations(SchedulerBase):
                 return schedule
             if await self.data_store.update_schedule(schedule):
                 return schedule
+
+
+def _check_policy(policy: object) -> None:
+    if not isinstance(policy, ConflictPolicy):
+        raise TypeError(f"conflict_policy must be a ConflictPolicy, got: {policy!r}")

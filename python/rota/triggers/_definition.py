@@ -96,6 +96,8 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo | None = None) -> d
 
     The text is that of ISO 8601, which may be followed by a time zone in brackets, as in RFC 9557.
     """
+    if type(value) is datetime and type(value.tzinfo) is timezone:
+        return value
     moment = _as_zoned(name, value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
         raise TriggerTypeError(f"{name} must be a datetime, got: {quote(value)}")

@@ -68,7 +68,6 @@ def built_in(method: _Method) -> _Method:
     return method
 
 
-
 @lru_cache(maxsize=1024)
 def shared_plan(compile_plan: Callable[..., Plan], *arguments: object) -> Plan:
     """Compile a plan, or return the one that was lately compiled of the same.
@@ -202,8 +201,11 @@ class PlannedTrigger(Trigger):
     def _moved_copy(self) -> tuple[Self, datetime | None]:
         if self.stateful:
             return super()._moved_copy()
-        cursor = self._compiled().cursor(self._state())  # type: ignore[arg-type]  # it came from there
-        moment = _limited(cursor.next)
+        cursor = (self._plan or self._compiled()).cursor(self._state())  # type: ignore[arg-type]  # it came from there
+        try:
+            moment = cursor.next()
+        except _backend.iteration_limits() as error:
+            raise MaxIterationsReached(str(error)) from error
         return self._clone(cursor.state), moment
 
     def __copy__(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from rota import _backend
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["IntervalTrigger"]
 
 _PARTS = ("weeks", "days", "hours", "minutes", "seconds", "microseconds")
+_parts_of = attrgetter(*_PARTS)
 _NUMBERS = frozenset((int, float))
 _NOTHING = timedelta(0)
 #: No two instants are further apart.
@@ -90,14 +92,7 @@ class IntervalTrigger(PlannedTrigger):
     @property
     def interval(self) -> timedelta:
         """The distance between two fire times."""
-        return timedelta(
-            weeks=self.weeks,
-            days=self.days,
-            hours=self.hours,
-            minutes=self.minutes,
-            seconds=self.seconds,
-            microseconds=self.microseconds,
-        )
+        return _sum_of(*_parts_of(self))
 
     def _timezones(self) -> list[tzinfo]:
         return [timezone_of(self.start_time)]
@@ -112,6 +107,12 @@ class IntervalTrigger(PlannedTrigger):
         )
 
 
+def _sum_of(
+    weeks: float, days: float, hours: float, minutes: float, seconds: float, microseconds: float
+) -> timedelta:
+    return timedelta(days, seconds, microseconds, 0, minutes, hours, weeks)
+
+
 def _check_types(parts: tuple[object, ...]) -> None:
     for name, part in zip(_PARTS, parts, strict=True):
         if isinstance(part, bool) or not isinstance(part, (int, float)):
@@ -122,9 +123,8 @@ def _check_parts(*parts: float) -> None:
     """Raise if the interval that has these parts is not positive, or too long for a timedelta."""
     if not _NUMBERS.issuperset(map(type, parts)):
         _check_types(parts)
-    weeks, days, hours, minutes, seconds, microseconds = parts
     try:
-        interval = timedelta(days, seconds, microseconds, 0, minutes, hours, weeks)
+        interval = _sum_of(*parts)
     except (ValueError, OverflowError):
         named = zip(_PARTS, parts, strict=True)
         given = ", ".join(f"{name}={quote(part)}" for name, part in named if part)

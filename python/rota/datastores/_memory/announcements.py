@@ -41,7 +41,7 @@ class Announcer:
     def stored(self, changes: Iterable[tuple[Row, bool]]) -> Iterator[Event]:
         """Tell of schedules that were added, or overwritten."""
         added, updated = self._wants(ScheduleAdded), self._wants(ScheduleUpdated)
-        for row, is_new in changes:
+        for row, is_new in changes if added or updated else ():
             if added if is_new else updated:
                 kind = ScheduleAdded if is_new else ScheduleUpdated
                 yield kind(

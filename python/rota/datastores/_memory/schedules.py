@@ -84,10 +84,11 @@ class ScheduleTable:
     def add(self, schedules: Iterable[Schedule], policy: ConflictPolicy) -> list[tuple[Row, bool]]:
         """Add all schedules or none; return the rows that have changed, each with whether it is new."""
         rows: dict[str, Row] = {}
+        stored, check_task = self._rows, self._tasks.get
         for schedule in schedules:
-            self._tasks.get(schedule.task_id)
+            check_task(schedule.task_id)
             id_ = schedule.id
-            there = rows.get(id_) or self._rows.get(id_)
+            there = rows.get(id_) or stored.get(id_)
             if there is None:
                 rows[id_] = row_of(schedule, self._next_token())
             elif policy is ConflictPolicy.exception:
@@ -95,9 +96,11 @@ class ScheduleTable:
             elif policy is ConflictPolicy.replace:
                 replaced = replacement_of(there, schedule, self._next_token())
                 rows[id_] = there if are_alike(there, replaced) else replaced
-        changes = [(row, id_ not in self._rows) for id_, row in rows.items()]
+        changes = []
         for id_, row in rows.items():
-            if row is not self._rows.get(id_):
+            there = stored.get(id_)
+            changes.append((row, there is None))
+            if row is not there:
                 self._put(id_, row)
         return changes
 
