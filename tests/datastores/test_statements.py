@@ -151,6 +151,36 @@ async def test_number_of_statements_does_not_grow_with_the_set(bench: Bench) -> 
     assert await work_through(bench, FEW) == await work_through(bench, MANY)
 
 
+@pytest.mark.parametrize("place", ["asyncpg"], indirect=True)
+async def test_no_plan_that_is_kept_compares_each_row_with_each_of_a_set(bench: Bench) -> None:
+    """PostgreSQL may keep the plans that it makes while tables are small, as those of a new store are."""
+    executed: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        executed.append(statement)
+
+    event.listen(bench.engine.sync_engine, "before_cursor_execute", note)
+    await work_through(bench, FEW)
+    event.remove(bench.engine.sync_engine, "before_cursor_execute", note)
+    of_sets = {each for each in executed if "[]" in each}
+    assert len(of_sets) > 10
+    plans = {each: await kept_plan(bench, each) for each in of_sets}
+    comparing = r"(Filter|Join Filter): .*= ANY \(\$"
+    assert {each: plan for each, plan in plans.items() if re.search(comparing, plan)} == {}
+
+
+async def kept_plan(bench: Bench, statement: str) -> str:
+    """Return the plan that is made for all values of the parameters, by the size of the tables now."""
+    nulls = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", statement))))
+    async with bench.engine.connect() as connection:
+        await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.exec_driver_sql(f"PREPARE prepared AS {statement}")
+        rows = await connection.exec_driver_sql(f"EXPLAIN EXECUTE prepared ({nulls})")
+        plan = "\n".join(row[0] for row in rows)
+        await connection.exec_driver_sql("DEALLOCATE prepared")
+    return plan
+
+
 #: what a plan says where it reads a whole table, by dialect
 SCANS = {
     "sqlite": r"SCAN (rota_(?:jobs|schedules|job_results))\b(?!.*USING)",

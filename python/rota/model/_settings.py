@@ -1,25 +1,35 @@
-"""What many schedules have in common: made and validated once, and shared by them."""
+"""What many schedules, or many jobs, have in common: made and validated once, and shared by them."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 import attrs
 
 from rota.model._copies import copier
+from rota.model._job import Job
 from rota.model._schedule import Schedule
-from rota.model._validation import as_args, as_kwargs, as_metadata, check_identifier
+from rota.model._validation import (
+    as_args,
+    as_aware,
+    as_kwargs,
+    as_metadata,
+    as_utc,
+    check_identifier,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from rota.abc import Trigger
     from rota.model._enums import CoalescePolicy, OverlapPolicy
 
-__all__ = ["schedule_of", "schedule_with", "settings", "settings_of"]
+__all__ = ["job_of", "job_settings", "schedule_of", "schedule_with", "settings", "settings_of"]
 
 #: The fields that are a schedule's own.
 _OWN = (
@@ -114,4 +124,81 @@ def schedule_of(
         None,
         0,
         None,
+    )
+
+
+_NO_JOB = UUID(int=0)
+_NEVER = datetime(1, 1, 1, tzinfo=timezone.utc)
+_job_with = copier(
+    Job,
+    "id",
+    "args",
+    "kwargs",
+    "metadata",
+    "scheduled_fire_time",
+    "not_before",
+    "start_deadline",
+    "created_at",
+)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _job_settings(
+    task_id: str, executor: str, result_expiration_time: timedelta | float, priority: int
+) -> Job:
+    return Job(
+        id=_NO_JOB,
+        task_id=task_id,
+        executor=executor,
+        result_expiration_time=result_expiration_time,
+        priority=priority,
+        created_at=_NEVER,
+    )
+
+
+def job_settings(
+    task_id: str, executor: str, result_expiration_time: timedelta | float, priority: int, /
+) -> Job:
+    """Return a job that has these settings, and nothing of its own; the same one for the same settings, mostly.
+
+    :raises TypeError: as the initializer of `Job` does
+    :raises ValueError: as the initializer of `Job` does
+    """
+    values = task_id, executor, result_expiration_time, priority
+    try:
+        return _job_settings(*values)
+    except TypeError:
+        return _job_settings.__wrapped__(*values)
+
+
+def job_of(
+    shared: Job,
+    id: UUID,
+    args: Iterable[Any],
+    kwargs: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    run_at: datetime | None,
+    grace: timedelta | None,
+    created_at: datetime,
+) -> Job:
+    """Return a new job; what is its own is converted and validated as by the initializer of `Job`.
+
+    :param run_at: when it is to run at the earliest
+    :param grace: how much later it may start; `None` for any lateness
+    :param created_at: when it is created (UTC)
+    """
+    not_before = deadline = None
+    if run_at is not None:
+        run_at, not_before = as_aware(run_at), as_utc(run_at)
+        deadline = None if grace is None or not_before is None else not_before + grace
+    return _job_with(
+        shared,
+        id,
+        as_args(args),
+        as_kwargs(kwargs),
+        as_metadata(metadata),
+        run_at,
+        not_before,
+        deadline,
+        created_at,
     )

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from rota.abc import Trigger
-from rota.model import CoalescePolicy, Job, OverlapPolicy, Task, unset
-from rota.model._settings import schedule_of, settings
+from rota.model import CoalescePolicy, OverlapPolicy, Task, unset
+from rota.model._settings import job_of, job_settings, schedule_of, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Required
 
-    from rota.model import Schedule, UnsetValue
+    from rota.model import Job, Schedule, UnsetValue
 
 __all__ = ["JobRequest", "ScheduleRequest", "check_names", "new_job", "new_schedule"]
 
 _NOTHING: Mapping[str, Any] = {}
-_NEEDED = {"func_or_task_id", "trigger"}
+_NEEDED = frozenset({"func_or_task_id", "trigger"})
 
 
 class ScheduleRequest(TypedDict, total=False):
@@ -64,10 +64,11 @@ def check_names(request: object, kind: type[JobRequest | ScheduleRequest]) -> No
     if not isinstance(request, Mapping):
         raise TypeError(f"a {kind.__name__} must be a mapping, got: {request!r:.100}")
     known = kind.__annotations__.keys()
-    if unknown := request.keys() - known:
-        raise TypeError(f"a {kind.__name__} has no {', '.join(sorted(map(repr, unknown)))}")
-    if missing := (_NEEDED & known) - request.keys():
-        raise TypeError(f"a {kind.__name__} needs {', '.join(sorted(map(repr, missing)))}")
+    needed = known & _NEEDED
+    if not needed <= request.keys() <= known:
+        named = sorted(map(repr, request.keys() - known or needed - request.keys()))
+        verb = "has no" if request.keys() - known else "needs"
+        raise TypeError(f"a {kind.__name__} {verb} {', '.join(named)}")
 
 
 def new_schedule(
@@ -130,20 +131,15 @@ def new_job(
     run_at: datetime | None = None,
 ) -> Job:
     """Return the job of `task` that was asked for."""
-    grace = task.misfire_grace_time
-    return Job(
-        id=new_id(),
-        task_id=task.id,
-        args=args or (),
-        kwargs=kwargs or _NOTHING,
-        executor=job_executor or task.job_executor,
-        metadata=_merged(task.metadata, metadata),
-        result_expiration_time=result_expiration_time,
-        priority=priority,
-        scheduled_fire_time=run_at,
-        not_before=run_at,
-        start_deadline=None if run_at is None or grace is None else run_at + grace,
-        created_at=now,
+    return job_of(
+        job_settings(task.id, job_executor or task.job_executor, result_expiration_time, priority),
+        new_id(),
+        args or (),
+        kwargs or _NOTHING,
+        _merged(task.metadata, metadata),
+        run_at,
+        task.misfire_grace_time,
+        now,
     )
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     Integer,
     Text,
-    any_,
     bindparam,
     func,
     insert,
@@ -126,8 +125,13 @@ class PostgreSQL(Dialect):
     # sets of values
 
     def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
-        """Compare with the elements of one array, so that the text of the statement is always the same."""
-        return column == any_(bindparam(bind, type_=ARRAY(_element(column.type))))
+        """Look for the elements of one array, so that the text of the statement is always the same.
+
+        A comparison with `= ANY (array)` would be simpler. But the plan for it that the server keeps may read the whole
+        table, as it was small when the plan was made, and then compares each row with each element.
+        """
+        elements = func.unnest(bindparam(bind, type_=ARRAY(_element(column.type))))
+        return column.in_(select(elements.column_valued("element")))
 
     def pairs_among(
         self, first: ColumnElement[Any], second: ColumnElement[Any], bind: str

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     BigInteger,
     Text,
-    any_,
     bindparam,
     delete,
     func,
@@ -86,10 +85,10 @@ def claim_jobs(tables: Tables) -> Update:
     """Claim the first jobs among those without a limit and those of tasks whose slots are locked."""
     jobs, tasks = tables.jobs, tables.tasks
     c, limit = jobs.c, bindparam("p_limit", type_=BigInteger())
-    task_ids = any_(bindparam("p_task_ids", type_=ARRAY(Text())))
+    task_ids = func.unnest(bindparam("p_task_ids", type_=ARRAY(Text()))).column_valued("locked")
     room = (
         select(tasks.c.id, func.least(_free(tables), limit).label("room"))
-        .where(tasks.c.id == task_ids)
+        .where(tasks.c.id.in_(select(task_ids)))
         .cte("room")
     )
     limited = lateral(

@@ -9,7 +9,6 @@ from typing import overload
 __all__ = ["duration", "instant", "micros", "micros_of", "offset_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 _ZERO = timedelta(0)
 
@@ -22,7 +21,7 @@ def micros(value: None) -> None: ...
 def micros(value: datetime | None) -> int | None: ...
 def micros(value: datetime | None) -> int | None:
     """Return an aware datetime as microseconds since 1970."""
-    return None if value is None else (value - _EPOCH) // _MICROSECOND
+    return None if value is None else _count(value - _EPOCH)
 
 
 def offset_of(value: datetime | None) -> int | None:
@@ -56,7 +55,12 @@ def micros_of(value: timedelta) -> int: ...
 def micros_of(value: timedelta | None) -> int | None: ...
 def micros_of(value: timedelta | None) -> int | None:
     """Return a length of time in microseconds."""
-    return None if value is None else value // _MICROSECOND
+    return None if value is None else _count(value)
+
+
+def _count(length: timedelta) -> int:
+    # several times as fast as a division by a microsecond
+    return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
 
 
 @overload
