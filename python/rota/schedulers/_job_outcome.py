@@ -7,6 +7,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from rota.model import AbandonedPolicy, Job, JobOutcome, JobRelease, JobResult, RetryPolicy
+from rota.model._copies import maker
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     from rota.model import Task
 
 __all__ = ["ended", "failed", "handed_back", "retry_pause", "stopped", "traceback_text"]
+
+#: Make a result of times in UTC.
+_result = maker(
+    JobResult,
+    "job_id",
+    "outcome",
+    "started_at",
+    "finished_at",
+    "expires_at",
+    "exception",
+    "return_value",
+    "attempt",
+)
 
 MAX_TRACEBACK_TEXT = 4_096  #: characters of a traceback that are logged
 
@@ -30,15 +44,15 @@ def ended(
     return_value: Any = None,
 ) -> JobRelease:
     """Say that a job has ended for good."""
-    result = JobResult(
-        job_id=job.id,
-        outcome=outcome,
-        started_at=started_at,
-        finished_at=finished_at,
-        expires_at=finished_at + job.result_expiration_time,
-        exception=exception,
-        return_value=return_value,
-        attempt=job.attempt,
+    result = _result(
+        job.id,
+        outcome,
+        started_at,
+        finished_at,
+        finished_at + job.result_expiration_time,
+        exception,
+        return_value,
+        job.attempt,
     )
     return JobRelease(job=job, result=result)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ from rota.datastores.sql.rows.objects import (
 )
 from rota.datastores.sql.tables import JobState
 from rota.model import Job, JobOutcome, JobResult
+from rota.model._copies import copier
+from rota.model._settings import job_settings
+from rota.model._validation import as_args, as_kwargs
 from rota.serializers import SerializedResult, deserialize_result, serialize_result
 
 if TYPE_CHECKING:
@@ -146,27 +150,52 @@ def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> J
     if claim is not None:
         acquired_by, lease_end = claim
         token += 1
-    return Job(
-        id=id_,
-        task_id=task_id,
-        args=args,
-        kwargs=kwargs,
-        schedule_id=schedule_id,
-        scheduled_fire_time=instant(scheduled, offset),
-        jitter=_NO_TIME if scheduled == nominal else duration(scheduled - nominal),
-        executor=executor,
-        start_deadline=instant(start_deadline),
-        result_expiration_time=duration(result_expiration_time),
-        metadata=from_json(metadata),
-        priority=priority,
-        not_before=instant(not_before),
-        attempt=attempt,
-        serial=bool(serial),
-        created_at=instant(created_at),
-        token=token,
-        acquired_by=acquired_by,
-        acquired_until=lease_end,
+    if type(attempt) is not int:
+        raise TypeError(f"attempt must be an integer, got: {attempt!r:.100}")
+    return _job_with(
+        _settings(task_id, executor, result_expiration_time, priority),
+        id_,
+        as_args(args),
+        as_kwargs(kwargs),
+        schedule_id,
+        instant(scheduled, offset),
+        _NO_TIME if scheduled == nominal else duration(scheduled - nominal),
+        instant(start_deadline),
+        from_json(metadata),
+        instant(not_before),
+        attempt,
+        bool(serial),
+        instant(created_at),
+        acquired_by,
+        lease_end,
+        token,
     )
+
+
+#: Make a job of settings and of what has been checked; of what a column cannot have, that is nothing.
+_job_with = copier(
+    Job,
+    "id",
+    "args",
+    "kwargs",
+    "schedule_id",
+    "scheduled_fire_time",
+    "jitter",
+    "start_deadline",
+    "metadata",
+    "not_before",
+    "attempt",
+    "serial",
+    "created_at",
+    "acquired_by",
+    "acquired_until",
+    "token",
+)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _settings(task_id: str, executor: str, result_expiration_time: int, priority: int) -> Job:
+    return job_settings(task_id, executor, duration(result_expiration_time), priority)
 
 
 def result_row(

@@ -219,5 +219,11 @@ def to_json(value: Mapping[str, Any]) -> str | None:
 
 
 def from_json(text: str | None) -> dict[str, Any]:
-    """Return the metadata of a JSON text."""
-    return json.loads(text) if text else {}
+    """Return the metadata of a JSON text.
+
+    :raises ValueError: if it is another text
+    """
+    metadata = json.loads(text) if text else {}
+    if not isinstance(metadata, dict):
+        raise ValueError(f"metadata must be a JSON object, got: {text:.100}")
+    return metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rota.datastores.sql.instants import duration, instant, micros, micros_of, offset_of
@@ -14,11 +15,14 @@ from rota.datastores.sql.rows.objects import (
     storable,
     to_json,
 )
-from rota.model import CoalescePolicy, OverlapPolicy, Schedule
+from rota.model import CoalescePolicy, OverlapPolicy
+from rota.model._settings import schedule_with, settings
+from rota.model._validation import as_args, as_kwargs, check_identifier
 
 if TYPE_CHECKING:
     from rota.datastores.sql._dialect import Values
     from rota.datastores.sql.base import Claim
+    from rota.model import Schedule
 
 __all__ = ["schedule_from_row", "schedule_row"]
 
@@ -97,28 +101,59 @@ def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None)
     if claim is not None:
         acquired_by, lease_end = claim
         token += 1
-    return Schedule(
-        id=id_,
-        task_id=task_id,
-        trigger=objects.trigger(id_, Definition(trigger, bool(stateful), cursor)),
-        args=args,
-        kwargs=kwargs,
-        paused=bool(paused),
-        coalesce=CoalescePolicy[coalesce],
-        misfire_grace_time=duration(grace),
-        max_jitter=duration(jitter),
-        job_executor=executor,
-        job_result_expiration_time=duration(result_expiration_time),
-        metadata=from_json(metadata),
-        priority=priority,
-        catch_up_window=duration(window),
-        overlap=OverlapPolicy[overlap],
-        next_fire_time=instant(next_fire_time, next_offset),
-        last_fire_time=instant(last_fire_time, last_offset),
-        error=error,
-        token=token,
-        acquired_by=acquired_by,
-        acquired_until=lease_end,
+    check_identifier("id", id_)
+    return schedule_with(
+        _settings(
+            task_id,
+            paused,
+            coalesce,
+            grace,
+            jitter,
+            executor,
+            result_expiration_time,
+            priority,
+            window,
+            overlap,
+        ),
+        id_,
+        objects.trigger(id_, Definition(trigger, bool(stateful), cursor)),
+        as_args(args),
+        as_kwargs(kwargs),
+        from_json(metadata),
+        instant(next_fire_time, next_offset),
+        instant(last_fire_time, last_offset),
+        acquired_by,
+        lease_end,
+        token,
+        error,
+    )
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _settings(
+    task_id: str,
+    paused: int,
+    coalesce: str,
+    grace: int | None,
+    jitter: int | None,
+    executor: str,
+    result_expiration_time: int,
+    priority: int,
+    window: int | None,
+    overlap: str,
+) -> Schedule:
+    """Return what the columns tell that many rows have the same of."""
+    return settings(
+        task_id,
+        bool(paused),
+        CoalescePolicy[coalesce],
+        duration(grace),
+        duration(jitter),
+        executor,
+        duration(result_expiration_time),
+        priority,
+        duration(window),
+        OverlapPolicy[overlap],
     )
 
 
