@@ -130,7 +130,7 @@ class PostgreSQL(Dialect):
         A comparison with `= ANY (array)` would be simpler. But the plan for it that the server keeps may read the whole
         table, as it was small when the plan was made, and then compares each row with each element.
         """
-        elements = func.unnest(bindparam(bind, type_=ARRAY(_element(column.type))))
+        elements = func.unnest(bindparam(bind, type_=ARRAY(_element(column.type), dimensions=1)))
         return column.in_(select(elements.column_valued("element")))
 
     def pairs_among(
@@ -139,7 +139,7 @@ class PostgreSQL(Dialect):
         """Compare with the elements of two arrays."""
         columns = (first, second)
         arrays = [
-            bindparam(f"{bind}_{number}", type_=ARRAY(_element(column.type)))
+            bindparam(f"{bind}_{number}", type_=ARRAY(_element(column.type), dimensions=1))
             for number, column in enumerate(columns)
         ]
         pairs = func.unnest(*arrays).table_valued("first", "second").render_derived()
@@ -274,7 +274,7 @@ def _given(
     }
     if not varying:
         return None, found
-    arrays = [bindparam(f"p_{name}", type_=ARRAY(kinds[name])) for name in varying]
+    arrays = [bindparam(f"p_{name}", type_=ARRAY(kinds[name], dimensions=1)) for name in varying]
     given = func.unnest(*arrays).table_valued(*varying, name="given").render_derived()
     return given, found | {name: given.c[name] for name in varying}
 
@@ -303,7 +303,8 @@ def _first_of_tasks(tables: Tables, state: JobState) -> Select[Any]:
     jobs = tables.jobs
     given = (
         func.unnest(
-            bindparam("p_tasks", type_=ARRAY(Text())), bindparam("p_counts", type_=ARRAY(Integer()))
+            bindparam("p_tasks", type_=ARRAY(Text(), dimensions=1)),
+            bindparam("p_counts", type_=ARRAY(Integer(), dimensions=1)),
         )
         .table_valued("task_id", "count", name="given")
         .render_derived()

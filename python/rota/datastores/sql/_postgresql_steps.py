@@ -85,7 +85,9 @@ def claim_jobs(tables: Tables) -> Update:
     """Claim the first jobs among those without a limit and those of tasks whose slots are locked."""
     jobs, tasks = tables.jobs, tables.tasks
     c, limit = jobs.c, bindparam("p_limit", type_=BigInteger())
-    task_ids = func.unnest(bindparam("p_task_ids", type_=ARRAY(Text()))).column_valued("locked")
+    task_ids = func.unnest(
+        bindparam("p_task_ids", type_=ARRAY(Text(), dimensions=1))
+    ).column_valued("locked")
     room = (
         select(tasks.c.id, func.least(_free(tables), limit).label("room"))
         .where(tasks.c.id.in_(select(task_ids)))
@@ -130,8 +132,8 @@ def take_jobs(tables: Tables, names: tuple[str, ...], now: ColumnElement[int]) -
     c = tables.jobs.c
     given = (
         func.unnest(
-            bindparam("p_ids", type_=ARRAY(Uuid())),
-            bindparam("p_tokens", type_=ARRAY(BigInteger())),
+            bindparam("p_ids", type_=ARRAY(Uuid(), dimensions=1)),
+            bindparam("p_tokens", type_=ARRAY(BigInteger(), dimensions=1)),
         )
         .table_valued("id", "token", name="given")
         .render_derived()
