@@ -8,19 +8,21 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from attrs import define
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
 from rota.abc import EventBroker
-from rota.eventbrokers._messages import Messages
+from rota.eventbrokers._messages import MAX_RECEIVED, Messages
 from rota.eventbrokers._outbox import Outbox
 from rota.eventbrokers.asyncpg import AsyncpgEventBroker
 from rota.eventbrokers.mqtt import MQTTEventBroker
 from rota.eventbrokers.nats import NATSEventBroker
 from rota.eventbrokers.psycopg import PsycopgEventBroker
 from rota.eventbrokers.redis import RedisEventBroker
-from rota.model import Event, SchedulerStopped, TaskAdded
+from rota.model import Event, JobAdded, SchedulerStopped, TaskAdded, TaskRemoved
+from rota.serializers._registry import ClassRegistry
 from rota.serializers.json import JSONSerializer
 
 NOW = datetime(2025, 1, 1, tzinfo=timezone.utc)
@@ -29,6 +31,16 @@ LOGGER = logging.getLogger("rota")
 
 def added(task_id: str) -> TaskAdded:
     return TaskAdded(task_id=task_id, timestamp=NOW)
+
+
+class Mine:
+    @define(kw_only=True, frozen=True)
+    class TaskAdded(Event):
+        number: int
+
+
+def everything(_type: type[Event]) -> bool:
+    return True
 
 
 def messages(sender: str) -> Messages:
@@ -40,14 +52,77 @@ class TestMessages:
         """MQTT repeats messages, and what was sent when a connection broke is sent again."""
         sender, receiver = messages("a"), messages("b")
         first, second = [*sender.pack([added("x")], 1_000), *sender.pack([added("x")], 1_000)]
-        assert receiver.unpack(first) == [added("x")]
-        assert receiver.unpack(second) == [added("x")]
-        assert receiver.unpack(second) == receiver.unpack(first) == []
+        assert receiver.unpack(first, everything) == [added("x")]
+        assert receiver.unpack(second, everything) == [added("x")]
+        assert receiver.unpack(second, everything) == receiver.unpack(first, everything) == []
 
     def test_own_message_is_known(self) -> None:
         sender = messages("a")
         (message,) = sender.pack([added("x")], 1_000)
-        assert sender.unpack(message) == []
+        assert sender.unpack(message, everything) == []
+
+    def test_events_that_nobody_listens_to_are_not_read(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """With n processes, each would else read what all others do; under load that was most of their work."""
+        sender = messages("a")
+        (message,) = sender.pack([added("x"), TaskRemoved(task_id="y", timestamp=NOW)], 1_000)
+        rotten = message[: message.index(b"\n") + 1] + b"rotten"
+        receiver = messages("b")
+        assert receiver.unpack(rotten, lambda type_: type_ is JobAdded) == []
+        assert not caplog.records
+        assert receiver.unpack(message, lambda type_: type_ is TaskRemoved) == [
+            added("x"),
+            TaskRemoved(task_id="y", timestamp=NOW),
+        ]
+
+    def test_events_of_a_class_that_is_not_rotas_are_always_read(self) -> None:
+        """Who listens to them cannot be known before."""
+        registry = ClassRegistry()
+        registry.register_class(Mine.TaskAdded)
+        sender, receiver = (
+            Messages(JSONSerializer(registry=registry), x, LOGGER) for x in ("a", "b")
+        )
+        event = Mine.TaskAdded(number=1, timestamp=NOW)
+        (message,) = sender.pack([event], 1_000)
+        assert receiver.unpack(message, lambda _type: False) == [event]
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            pytest.param(b"rota-events-1 1 TaskAdded a\n", id="another-version"),
+            pytest.param(b"rota-events-2 1 TaskAdded a", id="no-line-break"),
+            pytest.param(b"rota-events-2 1 TaskAdded \n", id="no-sender"),
+            pytest.param(b"rota-events-2 1 TaskAdded " + b"a" * 65 + b"\n", id="long-sender"),
+            pytest.param(b"rota-events-2 " + b"1" * 19 + b" TaskAdded a\n", id="huge-number"),
+            pytest.param(b"rota-events-2 1 os.system a\n", id="no-name-of-a-type"),
+            pytest.param(b" rota-events-2 1 TaskAdded a\n", id="something-before"),
+        ],
+    )
+    def test_message_with_another_head_is_not_read(self, head: bytes) -> None:
+        """Not even if a list of events follows."""
+        receiver = messages("b")
+        body = JSONSerializer().serialize([added("x")])
+        assert receiver.unpack(b"rota-events-2 1 TaskAdded a\n" + body, everything) == [added("x")]
+        assert receiver.unpack(head + body, everything) == []
+
+    def test_message_that_is_huge_is_not_read(self) -> None:
+        """Whatever the serializer would do with it."""
+        receiver = Messages(JSONSerializer(max_size=10 * MAX_RECEIVED), "b", LOGGER)
+        head = b"rota-events-2 1 TaskAdded a\n"
+        body = JSONSerializer().serialize([added("x")])
+        room = MAX_RECEIVED - len(head) - len(body)
+        assert receiver.unpack(head + body + b" " * (room + 1), everything) == []
+        assert receiver.unpack(head + body + b" " * room, everything) == [added("x")]
+
+    def test_what_is_said_once_needs_no_more_memory_each_time(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sender = messages("a")
+        for size in (300, 400, 500):
+            assert list(sender.pack([added("x" * size)], size)) == []
+        assert sender.refused == 3
+        assert len(caplog.records) == 1
 
     @pytest.mark.parametrize("limit", [200, 1_000, 5_994])
     def test_messages_keep_the_limit_and_the_order(self, limit: int) -> None:
@@ -55,13 +130,15 @@ class TestMessages:
         events = [added("x" * (number % 40)) for number in range(300)]
         packed = list(sender.pack(events, limit))
         assert max(map(len, packed)) <= limit
-        assert [event for message in packed for event in receiver.unpack(message)] == events
+        assert [
+            event for message in packed for event in receiver.unpack(message, everything)
+        ] == events
 
     def test_exception_that_is_too_large_travels_as_its_beginning(self) -> None:
         sender, receiver = messages("a"), messages("b")
         event = SchedulerStopped(timestamp=NOW, exception=OSError("disk full " * 1_000))
         (message,) = sender.pack([event], 2_000)
-        (received,) = receiver.unpack(message)
+        (received,) = receiver.unpack(message, everything)
         assert isinstance(received, SchedulerStopped)
         assert isinstance(received.exception, OSError)
         assert str(received.exception) == ("disk full " * 1_000)[:500]
@@ -73,7 +150,9 @@ class TestOutbox:
         assert outbox.put([added("1"), added("2")]) == 0
         assert outbox.put([added("3"), added("4"), added("5")]) == 2
         receiver = messages("b")
-        received = [x for message in outbox.peek(1_000) for x in receiver.unpack(message)]
+        received = [
+            x for message in outbox.peek(1_000) for x in receiver.unpack(message, everything)
+        ]
         assert received == [added("1"), added("2"), added("3")]
 
     def test_message_stays_until_it_is_sent(self) -> None:
@@ -171,17 +250,42 @@ class TestWithoutServer:
     [
         pytest.param(
             lambda: AsyncpgEventBroker("postgresql://h", channel="x" * 64),
-            "channel must have 1-63 bytes and no NUL, got: 'xxx",
+            "channel must have 1-63 bytes, got: 'xxx",
             id="channel-too-long",
         ),
         pytest.param(
+            lambda: AsyncpgEventBroker("postgresql://h", channel="é" * 32),
+            "channel must have 1-63 bytes, got: 'ééé",
+            id="channel-too-long-in-bytes",
+        ),
+        pytest.param(
+            lambda: RedisEventBroker("redis://", channel="\ud800"),
+            "channel must have no surrogates, got: '\\ud800'",
+            id="channel-with-surrogate",
+        ),
+        pytest.param(
+            lambda: NATSEventBroker(subject="x" * 4_001),
+            "subject must have 1-4000 bytes, got: 'xxx",
+            id="subject-too-long",
+        ),
+        pytest.param(
+            lambda: NATSEventBroker(subject=" " * 2_000),
+            "subject must have 1-4000 bytes, got: '%20%20",
+            id="subject-too-long-once-escaped",
+        ),
+        pytest.param(
+            lambda: MQTTEventBroker(topic="#" * 30_000),
+            "topic must have 1-65535 bytes, got: '%23%23",
+            id="topic-too-long-once-escaped",
+        ),
+        pytest.param(
             lambda: PsycopgEventBroker("", channel="a\0"),
-            "channel must have 1-63 bytes and no NUL, got: 'a",
+            "channel must have no NUL, got: 'a",
             id="channel-with-nul",
         ),
         pytest.param(
             lambda: RedisEventBroker("redis://", channel=""),
-            "channel must not be empty, got: ''",
+            "channel must have 1-65535 bytes, got: ''",
             id="no-channel",
         ),
         pytest.param(
@@ -221,7 +325,10 @@ def test_impossible_settings_are_refused(make: Any, message: str) -> None:
     ("broker", "name"),
     [
         pytest.param(NATSEventBroker(subject="a.b*c.>.d e%"), "a.b%2Ac.%3E.d%20e%25", id="nats"),
+        pytest.param(NATSEventBroker(subject="$SYS.$a"), "'%24SYS.$a'", id="nats-of-the-server"),
+        pytest.param(NATSEventBroker(subject="\u2003"), "%E2%80%83", id="nats-wide-space"),
         pytest.param(MQTTEventBroker(topic="$SYS/a+/#/b"), "%24SYS/a%2B/%23/b", id="mqtt"),
+        pytest.param(MQTTEventBroker(topic="\x85\ufffe"), "%C2%85%EF%BF%BE", id="mqtt-refused"),
         pytest.param(RedisEventBroker("redis://h", channel="a*[b]?"), "a*[b]?", id="redis"),
         pytest.param(PsycopgEventBroker("", channel='a"; DROP'), 'a"; DROP', id="psycopg"),
     ],

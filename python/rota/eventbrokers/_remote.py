@@ -13,7 +13,7 @@ from anyio import create_task_group, move_on_after
 from rota._environment import new_id
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE, BaseEventBroker
 from rota.eventbrokers._line import Line, Link
-from rota.eventbrokers._messages import Messages
+from rota.eventbrokers._messages import MAX_RECEIVED, Messages
 from rota.eventbrokers._outbox import Outbox
 from rota.model import EventsMissed
 from rota.serializers.json import JSONSerializer
@@ -30,7 +30,6 @@ __all__ = ["DEFAULT_CHANNEL", "DEFAULT_MAX_IDLE_SECONDS", "RemoteEventBroker"]
 
 DEFAULT_CHANNEL = "rota"
 DEFAULT_MAX_IDLE_SECONDS = 10.0
-MAX_RECEIVED = 1_048_576  #: bytes of a message; larger ones are not looked at
 _FIRST_SECONDS = 5.0  #: how long a start waits for the first attempt to connect
 _FLUSH_SECONDS = 1.0  #: how long a stop waits for the last events to be sent
 
@@ -171,7 +170,7 @@ class RemoteEventBroker(BaseEventBroker):
 
     def accept(self, message: bytes) -> None:
         """Take a message that has arrived; on the event loop of the line."""
-        self.deliver(self._messages.unpack(message))
+        self.deliver(self._messages.unpack(message, super().wants))
 
     def connected(self, *, again: bool) -> None:
         """Take note of a connection; `again` if messages may have been missed before."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anyio
 import asyncpg
 
-from rota._posting import poster
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
 from rota.eventbrokers._line import Link
 from rota.eventbrokers._notify import MAX_MESSAGE, NOTIFY, NotifyEventBroker, message_of, text_of
@@ -17,16 +16,11 @@ from rota.eventbrokers._remote import DEFAULT_CHANNEL, DEFAULT_MAX_IDLE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy.ext.asyncio import AsyncEngine
-    from typing_extensions import Self
-
     from rota.abc import Serializer
 
 __all__ = ["AsyncpgEventBroker"]
 
 _NOTIFY = NOTIFY.format("$1", "$2")
-#: options of SQLAlchemy's dialect that mean nothing to asyncpg
-_OPTIONS_OF_SQLALCHEMY = ("prepared_statement_cache_size", "prepared_statement_name_func")
 
 
 class AsyncpgEventBroker(NotifyEventBroker):
@@ -43,6 +37,12 @@ class AsyncpgEventBroker(NotifyEventBroker):
     :param queue_size: how many events may wait for one listener, and to be sent, before further ones are dropped
     """
 
+    drivers: ClassVar[tuple[str, ...]] = ("asyncpg",)
+    foreign_options: ClassVar[tuple[str, ...]] = (
+        "prepared_statement_cache_size",
+        "prepared_statement_name_func",
+    )
+
     def __init__(
         self,
         dsn: str,
@@ -56,40 +56,19 @@ class AsyncpgEventBroker(NotifyEventBroker):
         super().__init__(
             dsn,
             options,
-            channel,
             serializer=serializer,
+            channel=channel,
             max_idle_time=max_idle_time,
             queue_size=queue_size,
         )
 
-    @classmethod
-    def from_async_sqla_engine(
-        cls, engine: AsyncEngine, options: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Self:
-        """Return a broker on the database of an engine, with a connection of its own.
-
-        :param engine: an engine of SQLAlchemy that uses asyncpg
-        :param options: keyword arguments for `asyncpg.connect`
-        :param kwargs: keyword arguments for this class
-        :raises ValueError: if the engine uses another driver
-        """
-        if engine.dialect.driver != "asyncpg":
-            raise ValueError(f"engine must use asyncpg, got: {engine.dialect.driver}")
-        url = engine.url.difference_update_query(_OPTIONS_OF_SQLALCHEMY)
-        return cls(url.render_as_string(hide_password=False), options, **kwargs)
-
     async def connect(self, receive: Callable[[bytes], None]) -> Link:
         """Connect and listen."""
-        post = poster()
         connection = await asyncpg.connect(self._conninfo, **self._options)
-        link = _Link(connection, self._channel)
+        link = _Link(connection, self._channel, receive)
         try:
             connection.add_termination_listener(link.lost)
-            # Asyncpg calls it from within the event loop, where no task can be started.
-            await connection.add_listener(
-                self._channel,
-                lambda *notification: post(partial(receive, message_of(notification[3]))),
-            )
+            await connection.add_listener(self._channel, link.arrived)
         except BaseException:
             connection.terminate()
             raise
@@ -99,17 +78,34 @@ class AsyncpgEventBroker(NotifyEventBroker):
 class _Link(Link):
     max_message = MAX_MESSAGE
 
-    def __init__(self, connection: asyncpg.Connection, channel: str) -> None:
+    def __init__(
+        self, connection: asyncpg.Connection, channel: str, receive: Callable[[bytes], None]
+    ) -> None:
         self._connection = connection
         self._channel = channel
-        self._lost = anyio.Event()
+        self._receive = receive
+        self._texts: deque[str] = deque()
+        self._lost = False
+        self._changed = anyio.Event()
+
+    # Asyncpg calls these two from within the event loop, where no task can be started.
+
+    def arrived(self, _connection: object, _pid: int, _channel: str, text: object) -> None:
+        self._texts.append(str(text))
+        self._changed.set()
 
     def lost(self, _connection: object) -> None:
-        self._lost.set()
+        self._lost = True
+        self._changed.set()
 
     async def receive(self) -> None:
-        await self._lost.wait()
-        raise ConnectionError("the connection was closed")
+        while True:
+            self._changed = anyio.Event()
+            while self._texts:
+                self._receive(message_of(self._texts.popleft()))
+            if self._lost:
+                raise ConnectionError("the connection was closed")
+            await self._changed.wait()
 
     async def send(self, messages: Sequence[bytes]) -> None:
         await self._connection.execute(_NOTIFY, self._channel, [text_of(x) for x in messages])

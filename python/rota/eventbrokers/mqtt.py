@@ -16,6 +16,7 @@ from rota._environment import new_id
 from rota._posting import poster
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
 from rota.eventbrokers._line import Link, closed_on_failure
+from rota.eventbrokers._names import check_name, escaped
 from rota.eventbrokers._remote import (
     DEFAULT_CHANNEL,
     DEFAULT_MAX_IDLE_SECONDS,
@@ -31,7 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = ["MQTTEventBroker"]
 
-_SPECIAL = re.compile(r"[+#%\x00-\x1f\x7f]|^\$")
+#: wildcards, the dollar of the server's own topics, and the code points that MQTT lets servers refuse
+_SPECIAL = re.compile(
+    r"^\$|[+#%\x00-\x1f\x7f-\x9f\ufdd0-\ufdef]|["
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
+_MAX_TOPIC = 65_535
 
 
 class MQTTEventBroker(RemoteEventBroker):
@@ -41,7 +48,7 @@ class MQTTEventBroker(RemoteEventBroker):
     :param port: its port
     :param transport: how it is reached; a Unix socket is named by `host`
     :param client_id: the name of this client, which no two connections may have at once; by default a random one
-    :param topic: the topic; characters that have a meaning in MQTT, other than the slash, are escaped
+    :param topic: the topic (1-65535 bytes); characters that have a meaning in MQTT, other than the slash, are escaped
     :param ssl: whether to use TLS, or the context for it
     :param username: the name to log in with
     :param password: the password for that
@@ -79,9 +86,9 @@ class MQTTEventBroker(RemoteEventBroker):
                 raise ValueError(f"{name} must be 0, 1 or 2, got: {qos!r}")
         self._host = host
         self._port = port
-        self._topic = _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", topic)
-        if not 0 < len(self._topic.encode()) <= 65_535:
-            raise ValueError(f"topic must have 1-65535 bytes, got: {topic[:100]!r}")
+        check_name("topic", topic, _MAX_TOPIC)
+        self._topic = escaped(topic, _SPECIAL)
+        check_name("topic", self._topic, _MAX_TOPIC)
         self._context = create_default_context() if ssl is True else (ssl or None)
         self._username = username
         self._password = password

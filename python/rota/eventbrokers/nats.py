@@ -11,6 +11,7 @@ from nats.errors import NoServersError
 
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
 from rota.eventbrokers._line import ANSWER_SECONDS, Link, closed_on_failure
+from rota.eventbrokers._names import check_name, escaped
 from rota.eventbrokers._places import address, passwords
 from rota.eventbrokers._remote import (
     DEFAULT_CHANNEL,
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["NATSEventBroker"]
 
 _MAX_MESSAGE = 65_536
-_SPECIAL = re.compile(r"[*>%\s\x00-\x1f\x7f]")
+#: wildcards, the dollar of the server's own subjects, and what may end a subject
+_SPECIAL = re.compile(r"^\$|[*>%\s\x00-\x1f\x7f]")
+#: bytes; servers close connections for a line of more than 4 096, which holds the subject and some words
+_MAX_SUBJECT = 4_000
 
 
 class NATSEventBroker(RemoteEventBroker):
@@ -37,7 +41,7 @@ class NATSEventBroker(RemoteEventBroker):
     :param servers: the URL of a server, or several
     :param options: keyword arguments for `nats.connect`
     :param serializer: for events; by default JSON
-    :param subject: the subject; characters that have a meaning in NATS, other than the dot, are escaped
+    :param subject: the subject (1-4000 bytes); characters that have a meaning in NATS, other than the dot, are escaped
     :param max_idle_time: after how many seconds without messages to see whether messages still come through
     :param queue_size: how many events may wait for one listener, and to be sent, before further ones are dropped
     """
@@ -57,7 +61,9 @@ class NATSEventBroker(RemoteEventBroker):
             raise ValueError(f"subject must have no empty part between dots, got: {subject!r}")
         self._servers = [servers] if isinstance(servers, str) else list(servers)
         self._options = dict(options or {})
-        self._subject = _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", subject)
+        check_name("subject", subject, _MAX_SUBJECT)
+        self._subject = escaped(subject, _SPECIAL)
+        check_name("subject", self._subject, _MAX_SUBJECT)
 
     @property
     def place(self) -> str:

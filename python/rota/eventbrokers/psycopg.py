@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
 from rota.eventbrokers._line import Link, closed_on_failure
 from rota.eventbrokers._notify import MAX_MESSAGE, NOTIFY, NotifyEventBroker, message_of, text_of
-from rota.eventbrokers._remote import DEFAULT_CHANNEL, DEFAULT_MAX_IDLE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from sqlalchemy.ext.asyncio import AsyncEngine
-    from typing_extensions import Self
-
-    from rota.abc import Serializer
+    from collections.abc import Callable, Sequence
 
 __all__ = ["PsycopgEventBroker"]
 
@@ -39,39 +32,7 @@ class PsycopgEventBroker(NotifyEventBroker):
     :param queue_size: how many events may wait for one listener, and to be sent, before further ones are dropped
     """
 
-    def __init__(
-        self,
-        conninfo: str,
-        options: Mapping[str, Any] | None = None,
-        *,
-        serializer: Serializer | None = None,
-        channel: str = DEFAULT_CHANNEL,
-        max_idle_time: float = DEFAULT_MAX_IDLE_SECONDS,
-        queue_size: int = DEFAULT_QUEUE_SIZE,
-    ) -> None:
-        super().__init__(
-            conninfo,
-            options,
-            channel,
-            serializer=serializer,
-            max_idle_time=max_idle_time,
-            queue_size=queue_size,
-        )
-
-    @classmethod
-    def from_async_sqla_engine(
-        cls, engine: AsyncEngine, options: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Self:
-        """Return a broker on the database of an engine, with connections of its own.
-
-        :param engine: an engine of SQLAlchemy that uses psycopg
-        :param options: keyword arguments for `psycopg.AsyncConnection.connect`
-        :param kwargs: keyword arguments for this class
-        :raises ValueError: if the engine uses another driver
-        """
-        if engine.dialect.driver not in {"psycopg", "psycopg_async"}:
-            raise ValueError(f"engine must use psycopg, got: {engine.dialect.driver}")
-        return cls(engine.url.render_as_string(hide_password=False), options, **kwargs)
+    drivers: ClassVar[tuple[str, ...]] = ("psycopg", "psycopg_async")
 
     async def connect(self, receive: Callable[[bytes], None]) -> Link:
         """Connect and listen."""

@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 
 from rota.eventbrokers._base import DEFAULT_QUEUE_SIZE
 from rota.eventbrokers._line import Link, closed_on_failure
+from rota.eventbrokers._names import check_name
 from rota.eventbrokers._places import address, passwords
 from rota.eventbrokers._remote import (
     DEFAULT_CHANNEL,
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisEventBroker"]
 
+_MAX_CHANNEL = 65_535  #: bytes; Redis would take half a gigabyte, to be sent with each message
+
 
 class RedisEventBroker(RemoteEventBroker):
     """Delivers events to all processes that use one Redis. It needs asyncio and two connections.
 
     :param client_or_url: a client of `redis.asyncio`, whose settings are used for connections of its own, or a URL
     :param serializer: for events; by default JSON
-    :param channel: the channel
+    :param channel: the channel (1-65535 bytes)
     :param stop_check_interval: for how many seconds to wait for a message at once
     :param max_idle_time: after how many seconds without messages to see whether messages still come through
     :param queue_size: how many events may wait for one listener, and to be sent, before further ones are dropped
@@ -49,8 +52,7 @@ class RedisEventBroker(RemoteEventBroker):
         queue_size: int = DEFAULT_QUEUE_SIZE,
     ) -> None:
         super().__init__(serializer=serializer, max_idle_time=max_idle_time, queue_size=queue_size)
-        if not channel:
-            raise ValueError(f"channel must not be empty, got: {channel!r}")
+        check_name("channel", channel, _MAX_CHANNEL)
         if not stop_check_interval > 0:
             raise ValueError(f"stop_check_interval must be positive, got: {stop_check_interval}")
         self._client_or_url = client_or_url

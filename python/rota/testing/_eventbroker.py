@@ -63,6 +63,11 @@ def added(task_id: str) -> TaskAdded:
     return TaskAdded(task_id=task_id, timestamp=NOW)
 
 
+def of_rota(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return what rota has logged; asyncio, too, may have something to say."""
+    return [record for record in caplog.records if record.name == "rota"]
+
+
 class EventBrokerConformance:
     """The tests; a class derived from this one runs them with pytest on what its `make_broker` returns.
 
@@ -260,10 +265,10 @@ class EventBrokerConformance:
         await broker.publish(added("b"))
         assert await witness.wait(2) == [added("a"), added("b")]
         with anyio.fail_after(TIMEOUT_SECONDS):
-            while len(caplog.records) < 2:
+            while len(of_rota(caplog)) < 2:
                 await anyio.lowlevel.checkpoint()
         assert failures.events == [added("a"), added("b")]
-        assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [
+        assert [record.exc_info[0] for record in of_rota(caplog) if record.exc_info] == [
             ZeroDivisionError
         ] * 2
 
@@ -297,7 +302,7 @@ class EventBrokerConformance:
             published += 100
             await witness.wait(published)
         assert 0 < broker.dropped_events <= 100
-        assert len(caplog.records) == 1
+        assert len(of_rota(caplog)) == 1
         release.set()
         kept = published - broker.dropped_events
         assert await slow.wait(kept) == witness.events[:kept]

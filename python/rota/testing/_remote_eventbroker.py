@@ -10,7 +10,13 @@ import anyio
 import pytest
 
 from rota.model import Event, JobOutcome, JobReleased
-from rota.testing._eventbroker import TIMEOUT_SECONDS, EventBrokerConformance, Received, added
+from rota.testing._eventbroker import (
+    TIMEOUT_SECONDS,
+    EventBrokerConformance,
+    Received,
+    added,
+    of_rota,
+)
 from rota.testing._sample_events import NOW, sample_events
 
 if TYPE_CHECKING:
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
     from rota.abc import Clock, EventBroker
 
 __all__ = ["RemoteEventBrokerConformance"]
+
+_HEAD = b"rota-events-2 1 TaskAdded x\n"  #: of a message of rota's, so that what follows it is looked at
 
 
 def released(job_id: UUID, text: str) -> JobReleased:
@@ -37,10 +45,6 @@ def released(job_id: UUID, text: str) -> JobReleased:
         exception_message=text,
         exception_traceback=[text] * 10,
     )
-
-
-def _of_rota(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if record.name == "rota"]
 
 
 class RemoteEventBrokerConformance(EventBrokerConformance):
@@ -143,7 +147,7 @@ class RemoteEventBrokerConformance(EventBrokerConformance):
         assert await received.wait(1) == [added("a")]
         assert await here.wait(3) == [huge, huge, added("a")]
         assert broker.dropped_events == 2
-        assert [record.message[:60] for record in _of_rota(caplog)] == [
+        assert [record.message[:60] for record in of_rota(caplog)] == [
             "a TaskAdded cannot be sent to other processes: it must have "
         ]
 
@@ -155,18 +159,26 @@ class RemoteEventBrokerConformance(EventBrokerConformance):
             pytest.param(b"\x80\x04\x95", id="binary"),
             pytest.param(b"null", id="another-value"),
             pytest.param(b"[" * 3_000, id="deeply-nested"),
-            pytest.param(b'["rota-events-1","x",1,[1]]', id="not-an-event"),
-            pytest.param(b'["rota-events-1","x",1,{}]', id="not-a-list"),
+            pytest.param(_HEAD, id="no-events"),
+            pytest.param(_HEAD + b"\x80\x04\x95", id="binary-events"),
+            pytest.param(_HEAD + b"[" * 3_000, id="deeply-nested-events"),
+            pytest.param(_HEAD + b"9" * 5_000, id="huge-number"),
+            pytest.param(_HEAD + b"[1]", id="not-an-event"),
+            pytest.param(_HEAD + b"{}", id="not-a-list"),
             pytest.param(
-                b'["rota-events-1","x",1,[{"_rota_json":["subprocess:Popen",{"args":"true"}]}]]',
+                _HEAD + b'[{"_rota_json":["subprocess:Popen",{"args":"true"}]}]',
                 id="class-that-is-not-registered",
             ),
             pytest.param(
-                b'["rota-events-1","x",1,[{"_rota_json":["rota:JobAdded",{"job_id":1}]}]]',
+                _HEAD + b'[{"_rota_json":["rota_hostile_module:Event",{}]}]',
+                id="module-that-is-not-imported",
+            ),
+            pytest.param(
+                _HEAD + b'[{"_rota_json":["rota:JobAdded",{"job_id":1}]}]',
                 id="event-with-missing-fields",
             ),
             pytest.param(
-                b'["rota-events-1","x",1,[{"_rota_json":["rota:TaskDefaults",{}]}]]',
+                _HEAD + b'[{"_rota_json":["rota:TaskDefaults",{}]}]',
                 id="registered-class-that-is-no-event",
             ),
         ],
@@ -181,14 +193,15 @@ class RemoteEventBrokerConformance(EventBrokerConformance):
     ) -> None:
         received = Received()
         peer.subscribe(received)
+        broker.subscribe(Received())
         for _ in range(3):
             await self.send_raw(data)
         with anyio.fail_after(TIMEOUT_SECONDS):
-            while len(_of_rota(caplog)) < 2:  # one of each broker
+            while len(of_rota(caplog)) < 2:  # one of each broker
                 await clock.sleep(0.005)
         await self._let_echoes_arrive(broker, peer)
         assert received.events == [added("last")]
-        records = _of_rota(caplog)
+        records = of_rota(caplog)
         assert len(records) == 2
         assert "messages that are not rota's are ignored" in records[0].message
 
