@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.simulation._mutants import MUTANTS, without
@@ -13,6 +18,7 @@ from tests.simulation._simulation import simulate
 
 pytestmark = pytest.mark.once
 
+ROOT = Path(__file__).parents[2]
 MUTANT_SEEDS = 500
 
 
@@ -52,3 +58,23 @@ def test_without_a_rule_the_simulation_fails(rule: str) -> None:
         assert any(simulate(seed).violations for seed in range(MUTANT_SEEDS)), (
             f"{MUTANT_SEEDS} seeds passed without {rule}"
         )
+
+
+def test_a_seed_gives_the_same_trace_in_every_process() -> None:
+    """A seed that fails in one place must fail in another, whatever Python hashes texts to."""
+    program = (
+        "from tests.simulation._simulation import simulate\n"
+        "print([simulate(seed).trace_hash for seed in range(1, 6)])"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": str(number)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for number in (1, 2, 3)
+    }
+    assert len(outputs) == 1

@@ -113,7 +113,7 @@ class JobTable:
         if ids is None:
             records: Iterable[Record] = self._records.values()
         else:
-            records = [self._records[id_] for id_ in set(ids) if id_ in self._records]
+            records = [self._records[id_] for id_ in dict.fromkeys(ids) if id_ in self._records]
         jobs = [record.snapshot() for record in records]
         return sorted(jobs, key=lambda job: (job.created_at, job.id.int))
 
@@ -121,7 +121,7 @@ class JobTable:
         """Return the jobs of some schedules, each with whether somebody holds it."""
         return {
             id_: {record.job.id: record.lease is not None for record in self._of_schedules[id_]}
-            for id_ in set(schedule_ids)
+            for id_ in dict.fromkeys(schedule_ids)
             if id_ in self._of_schedules
         }
 
@@ -284,7 +284,7 @@ class JobTable:
         """End waiting jobs and mark others; return the ids of those that there are, and what has ended how."""
         found: set[UUID] = set()
         waiting = []
-        for record in [self._records[id_] for id_ in set(ids) if id_ in self._records]:
+        for record in [self._records[id_] for id_ in dict.fromkeys(ids) if id_ in self._records]:
             found.add(record.job.id)
             if record.lease is None:
                 waiting.append(record)

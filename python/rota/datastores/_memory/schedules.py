@@ -116,7 +116,7 @@ class ScheduleTable:
 
     def remove(self, ids: Iterable[str]) -> list[Row]:
         """Remove schedules; return the rows of those that there were."""
-        return [self._remove(id_) for id_ in set(ids) if id_ in self._rows]
+        return [self._remove(id_) for id_ in dict.fromkeys(ids) if id_ in self._rows]
 
     def _put(self, id_: str, row: Row) -> None:
         if id_ in self._rows:
