@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from rota.abc import DataStore
+from rota.datastores._memory.agenda import Agenda
+from rota.datastores._memory.schedules import ScheduleTable
+from rota.datastores._memory.tasks import TaskTable
 from rota.datastores.memory import MemoryDataStore
+from rota.model import ConflictPolicy
 from rota.testing import DataStoreConformance
 from rota.testing._datastore._backlog import CountingBacklogs
+from rota.testing._datastore._fixtures import LONG_AGO, make_schedule, make_task
 
 
 class TestMemoryDataStore(DataStoreConformance):
@@ -21,3 +30,34 @@ class TestWhatStoresDoByDefault(CountingBacklogs):
             backlog = DataStore.backlog
 
         return Plain()
+
+
+MOVES = 1_000
+#: entries that a heap may have beside twice what is in it
+SLACK = 64
+
+
+def test_heap_of_schedules_stays_in_proportion_however_often_they_are_replaced() -> None:
+    """Those that are not due yet, so that nobody looks at them."""
+    tasks = TaskTable()
+    tasks.put(make_task())
+    table = ScheduleTable(tasks, iter(range(10 * MOVES)).__next__)
+    for number in range(MOVES):
+        due = LONG_AGO + timedelta(days=MOVES - number)
+        table.add([make_schedule(due=due)], ConflictPolicy.replace)
+    assert len(table._due) <= 2 + SLACK
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_heap_of_an_agenda_stays_in_proportion_however_often_keys_are_moved(
+    withdrawn: bool,
+) -> None:
+    agenda: Agenda[str] = Agenda()
+    agenda.put((-1, "first"))
+    for number in range(MOVES):
+        if withdrawn:
+            agenda.discard("key")
+        agenda.put((number, "key"))
+    assert len(agenda) == 2
+    assert len(agenda._heap) <= 4 + SLACK
+    assert [agenda.pop(), agenda.pop()] == ["first", "key"]
