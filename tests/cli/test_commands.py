@@ -158,13 +158,14 @@ def test_next_says_it_in_words_and_times(rota: Command) -> None:
     options = ["--tz", "Europe/Berlin", "--after", "2025-03-28T12:00:00", "-n", 3]
     lines = rota("next", "30 2 * * mon-sun", *options).stdout.splitlines()
     assert lines[:4] == [
-        "At 02:30, Monday through Sunday",
+        "At 02:30 every day",
         "  Sat 2025-03-29 02:30:00+01:00",
         "  Sun 2025-03-30 03:00:00+02:00",
         "  Mon 2025-03-31 02:30:00+02:00",
     ]
-    assert "The clocks go forward by 1:00:00 on 30 March 2025:" in lines
-    assert "The clocks go back by 1:00:00 on 26 October 2025:" in lines
+    changes = [line for line in lines if line.startswith("The clocks go ")]
+    days = [line.partition(" on ")[2].partition(";")[0] for line in changes]
+    assert days == ["30 March 2025", "26 October 2025", "29 March 2026"]
     found = json.loads(rota("next", "0 0 30 2 *", "--json").stdout)
     assert found["next"] == []
 

@@ -15,7 +15,6 @@ HEAVY = {
     "anyio",
     "asyncio",
     "attrs",
-    "cron_descriptor",
     "logging",
     "opentelemetry",
     "rich",

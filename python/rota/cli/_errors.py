@@ -21,7 +21,6 @@ EXTRAS = {
     "asyncmy": "mariadb",
     "asyncpg": "postgresql",
     "cbor2": "cbor",
-    "cron_descriptor": "cli",
     "psycopg": "psycopg",
     "rich": "cli",
     "sqlalchemy": "sqlite",

@@ -17,6 +17,15 @@ __all__ = ["command"]
 A_YEAR = timedelta(days=366)
 AROUND = timedelta(hours=26)
 SHOWN_AROUND = 3
+GAPS = {
+    "skip": "a time left out does not fire",
+    "shift_to_gap_end": "a time left out fires right after it, once",
+}
+OVERLAPS = {
+    "first": "a time that comes twice fires the first time",
+    "second": "a time that comes twice fires the second time",
+    "both": "a time that comes twice fires twice",
+}
 
 
 @click.command("next")
@@ -43,6 +52,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Show when a cron EXPRESSION fires, and what it does where the clocks change within a year."""
+    from rota.cli._words import in_words
     from rota.triggers import CronTrigger
 
     trigger = CronTrigger.from_crontab(
@@ -54,14 +64,13 @@ def command(
         gap=gap,  # type: ignore[arg-type]  # the choices are the same
         overlap=overlap,  # type: ignore[arg-type]
     )
-    words = _in_words(expression, either_day)
+    words = in_words(trigger)
     times = trigger.preview(count)
     changes = _changes(trigger)
     if as_json:
         print_json({"words": words, "next": times, "changes": changes})
         return
-    if words:
-        click.echo(words)
+    click.echo(words)
     for moment in times:
         click.echo(f"  {moment:%a} {moment.isoformat(sep=' ')}")
     if len(times) < count:
@@ -72,24 +81,6 @@ def command(
             click.echo("  it does not fire within a day of that")
         for moment in change["fire_times"]:
             click.echo(f"  {moment:%a} {moment.isoformat(sep=' ')}")
-
-
-def _in_words(expression: str, either_day: bool) -> str | None:
-    """Say the expression in English; `None` if it has forms that this cannot say."""
-    from cron_descriptor import Options, get_description
-
-    from rota.triggers._cron_syntax import split_crontab
-
-    try:
-        fields = split_crontab(expression, seconds=len(expression.split()) == 6)
-        names = ("second", "minute", "hour", "day", "month", "day_of_week")
-        texts = [fields[name] for name in names if name in fields]
-        options = Options()
-        options.use_24hour_time_format = True
-        words = str(get_description(" ".join(texts), options))
-    except Exception:  # noqa: BLE001 - the words are a help only; what it raises is not documented
-        return None
-    return words if either_day else words.replace(", or on ", ", and on ")
 
 
 def _changes(trigger: CronTrigger) -> list[dict[str, Any]]:
@@ -104,13 +95,19 @@ def _changes(trigger: CronTrigger) -> list[dict[str, Any]]:
         ]
         earlier = [moment for moment in fires if moment < at][-SHOWN_AROUND:]
         later = [moment for moment in fires if moment >= at][:SHOWN_AROUND]
-        forward = after > before
-        what = (
-            f"The clocks go {'forward' if forward else 'back'} by {abs(after - before)}"
-            f" on {at.astimezone(trigger.timezone):%d %B %Y}"
-        )
+        what = _describe(trigger, at, before, after)
         found.append({"what": what, "at": at, "fire_times": earlier + later})
     return found
+
+
+def _describe(trigger: CronTrigger, at: datetime, before: timedelta, after: timedelta) -> str:
+    """Say how a wall clock is moved, and what becomes of the times that this leaves out or repeats."""
+    to = at.astimezone(trigger.timezone)
+    start = to.replace(tzinfo=None) - after + before
+    day = "" if start.date() == to.date() else f" on {start:%d %B}"
+    gap, overlap = trigger._policies()
+    way, rule = ("forward", GAPS[gap]) if after > before else ("back", OVERLAPS[overlap])
+    return f"The clocks go {way} from {start:%H:%M}{day} to {to:%H:%M on %d %B %Y}; {rule}"
 
 
 def _transitions(

@@ -151,14 +151,19 @@ class CronTrigger(PlannedTrigger):
     def _timezones(self) -> list[tzinfo]:
         return [self.timezone]
 
+    def _policies(self) -> tuple[Gap, Overlap]:
+        """Return what is done in a gap and in an overlap, which `auto` leaves to the fields."""
+        wildcard = parse_fields(_texts_of(self), self.either_day).wildcard
+        gap: Gap = "skip" if wildcard else "shift_to_gap_end"
+        overlap: Overlap = "both" if wildcard else "first"
+        return (
+            gap if self.gap == "auto" else self.gap,
+            overlap if self.overlap == "auto" else self.overlap,
+        )
+
     def _build(self, core: _backend.Core) -> Plan:
         parsed = parse_fields(_texts_of(self), self.either_day)
-        gap = (
-            ("skip" if parsed.wildcard else "shift_to_gap_end") if self.gap == "auto" else self.gap
-        )
-        overlap = (
-            ("both" if parsed.wildcard else "first") if self.overlap == "auto" else self.overlap
-        )
+        gap, overlap = self._policies()
         return shared_plan(
             core.Plan.cron,
             _backend.zone_in(core, self.timezone),
