@@ -98,6 +98,10 @@ def broker_of(kind: str, url: str, channel: str) -> EventBroker:
             from rota.eventbrokers.asyncpg import AsyncpgEventBroker
 
             return AsyncpgEventBroker(url, channel=channel, max_idle_time=BROKER_IDLE_SECONDS)
+        case "psycopg":
+            from rota.eventbrokers.psycopg import PsycopgEventBroker
+
+            return PsycopgEventBroker(url, channel=channel, max_idle_time=BROKER_IDLE_SECONDS)
         case "redis":
             from rota.eventbrokers.redis import RedisEventBroker
 

@@ -114,10 +114,10 @@ def test_store_is_cut_off(cluster: Cluster, postgresql: PostgreSQL) -> None:
 
 
 @stores("postgresql")
-@pytest.mark.parametrize("kind", ["asyncpg", "redis", "nats", "mqtt"])
+@pytest.mark.parametrize("kind", ["asyncpg", "psycopg", "redis", "nats", "mqtt"])
 def test_event_broker_is_cut_off(cluster: Cluster, postgresql: PostgreSQL, kind: str) -> None:
     """Nothing but speed depends on events: nobody loses a lease, so that every job runs once."""
-    if kind == "asyncpg":
+    if kind in {"asyncpg", "psycopg"}:
         port = postgresql.port
     else:
         need(kind)
@@ -125,6 +125,7 @@ def test_event_broker_is_cut_off(cluster: Cluster, postgresql: PostgreSQL, kind:
     with Proxy(port) as proxy:
         url = {
             "asyncpg": lambda: postgresql.url_at(proxy.port),
+            "psycopg": lambda: postgresql.url_at(proxy.port),
             "redis": lambda: f"redis://127.0.0.1:{proxy.port}",
             "nats": lambda: f"nats://127.0.0.1:{proxy.port}",
             "mqtt": lambda: f"127.0.0.1:{proxy.port}",

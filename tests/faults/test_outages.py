@@ -209,3 +209,28 @@ def test_worker_that_is_cut_off_gives_up_its_job_before_another_takes_it(
     proxy.pass_on()
     cluster.wait_for(1, "lost", node="cut-off")
     assert cluster.journal.entries("released", node="cut-off") == []
+
+
+@servers
+def test_node_that_is_stopped_while_the_store_is_cut_off_ends_by_itself(
+    cluster: Cluster, server: PrivateServer, proxy: Proxy
+) -> None:
+    """It has nobody to tell how its job has ended, and says so; that the job was abandoned others find out."""
+    observer = cluster.observer
+    observer.configure_task("linger", func=_tasks.linger)
+    job = observer.add_job("linger", args=[60], result_expiration_time=3600)
+    node = cluster.start(
+        "cut-off", url=server.url_at(proxy.port), lease_seconds=5, attempt_seconds=2
+    )
+    cluster.wait_for(1, "began")
+    proxy.hold()
+    node.stop()
+    _, stopped, rest = node.log.partition("scheduler stopped")
+    assert stopped
+    assert "ERROR" not in rest, rest
+    assert "recorded" in node.log
+    cluster.start("heir", lease_seconds=1)
+    cluster.wait_until(lambda: not observer.get_jobs())
+    result = observer.get_job_result(job, wait=False)
+    assert result is not None
+    assert result.outcome is JobOutcome.abandoned

@@ -82,7 +82,12 @@ class PostgreSQL(Dialect):
             "tcp_keepalives_count": "3",
         }
         if url.get_driver_name() == "asyncpg":
-            arguments: dict[str, Any] = {"server_settings": settings}
+            from rota.datastores.sql._asyncpg import Connection
+
+            arguments: dict[str, Any] = {
+                "server_settings": settings,
+                "connection_class": Connection,
+            }
         else:
             options = " ".join(f"-c {name}={value}" for name, value in settings.items())
             arguments = {"options": options}
