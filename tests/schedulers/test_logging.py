@@ -112,3 +112,18 @@ async def test_nothing_is_said_of_what_goes_well_at_the_default_level(
     await clock.advance(60)
 
     assert caplog.text == ""
+
+
+async def test_what_rota_ends_itself_is_explained_without_its_own_frames(
+    scheduler: AsyncScheduler, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def long() -> None:
+        await clock.sleep(100)
+
+    await scheduler.configure_task(long, timeout=5)
+    await scheduler.add_job(long)
+    await clock.advance(10)
+
+    (failure,) = (r for r in caplog.records if getattr(r, "event", None) == "job.failed")
+    assert "JobTimedOut: " in failure.getMessage()
+    assert "\n" not in failure.getMessage().strip(), "one line: its frames are those of rota"

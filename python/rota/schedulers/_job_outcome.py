@@ -6,7 +6,15 @@ from datetime import timedelta
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
-from rota.model import AbandonedPolicy, Job, JobOutcome, JobRelease, JobResult, RetryPolicy
+from rota.model import (
+    AbandonedPolicy,
+    Job,
+    JobOutcome,
+    JobRelease,
+    JobResult,
+    RetryPolicy,
+    RotaError,
+)
 from rota.model._copies import maker
 
 if TYPE_CHECKING:
@@ -104,12 +112,17 @@ def stopped(
 
 
 def traceback_text(exc: BaseException) -> str:
-    """Return the end of the traceback, for the log, without the frames in which rota called the job."""
+    """Return the end of the traceback, for the log, without the frames in which rota called the job.
+
+    What rota itself refused, before it called anything, has only such frames: they tell nothing.
+    """
     frames = exc.__traceback__
     while frames is not None and _is_ours(frames):
         frames = frames.tb_next
+    if frames is None and not isinstance(exc, RotaError):
+        frames = exc.__traceback__
     try:
-        text = "".join(format_exception(type(exc), exc, frames or exc.__traceback__))
+        text = "".join(format_exception(type(exc), exc, frames))
     except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
         text = f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
     return text[-MAX_TRACEBACK_TEXT:]
