@@ -1,9 +1,9 @@
 //! What to do with fire times that have passed: keep the earliest, the latest, or all of them.
 
-use crate::cron::transition::Memo;
 use crate::error::{Error, IterationLimitReached};
 use crate::instant::Micros;
 use crate::series::{Fire, Series, State};
+use crate::steps::Search;
 
 /// Which fire times to keep of those that have passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,18 +63,18 @@ pub fn due(
     state: &State,
     now: Micros,
     policy: Policy,
-    memos: &mut [Memo],
+    search: &mut Search<'_>,
 ) -> Result<Due, IterationLimitReached> {
     let (passed, last, following) = match policy {
-        Policy::All { limit } => first_overdue(series, state, now, limit - 1, memos)?,
+        Policy::All { limit } => first_overdue(series, state, now, limit - 1, search)?,
         Policy::Earliest | Policy::Latest => {
             // What lies between is computed, not walked.
-            let last = series.skip(state, now.saturating_add(1), memos)?;
+            let last = series.skip(state, now.saturating_add(1), search)?;
             let following =
-                series.advance(last.as_ref().unwrap_or(state), Micros::AFTER_ALL, memos)?;
+                series.advance(last.as_ref().unwrap_or(state), Micros::AFTER_ALL, search)?;
             let kept = last.as_ref().filter(|_| policy == Policy::Latest);
-            let passed =
-                kept.and_then(|last| Some((series.last_of(last)?, series.leaf_of(last, memos))));
+            let passed = kept
+                .and_then(|last| Some((series.last_of(last)?, series.leaf_of(last, search.memos))));
             (passed.into_iter().collect(), last, following)
         }
     };
@@ -92,14 +92,14 @@ fn first_overdue(
     state: &State,
     now: Micros,
     limit: usize,
-    memos: &mut [Memo],
+    search: &mut Search<'_>,
 ) -> Result<Overdue, IterationLimitReached> {
     let mut passed = Vec::new();
     let mut last = None;
-    let mut next = series.advance(state, Micros::AFTER_ALL, memos)?;
+    let mut next = series.advance(state, Micros::AFTER_ALL, search)?;
     while let Some(fire) = next.take_if(|fire| fire.at <= now && passed.len() < limit) {
         passed.push((fire.at, fire.leaf));
-        next = series.advance(last.insert(fire.state), Micros::AFTER_ALL, memos)?;
+        next = series.advance(last.insert(fire.state), Micros::AFTER_ALL, search)?;
     }
     Ok((passed, last, next))
 }

@@ -87,13 +87,28 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The children of a meeting did not meet within the iterations that one call may take.
+/// The children of a meeting did not meet within what one call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IterationLimitReached(pub usize);
+pub enum IterationLimitReached {
+    /// The iterations of one meeting.
+    Iterations(usize),
+    /// The steps of all that are nested in one another.
+    Steps(u64),
+}
 
 impl fmt::Display for IterationLimitReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no common fire time within max_iterations, got: {}", self.0)
+        match self {
+            IterationLimitReached::Iterations(count) => {
+                write!(f, "no common fire time within max_iterations, got: {count}")
+            }
+            IterationLimitReached::Steps(count) => {
+                write!(
+                    f,
+                    "no common fire time within the steps of all nested triggers, got: {count}"
+                )
+            }
+        }
     }
 }
 

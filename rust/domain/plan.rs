@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use crate::calendarinterval::CalendarIntervalSeries;
 use crate::coalesce::{Due, Policy, due};
-use crate::combining::{AllOfSeries, Child, any_of};
+use crate::combining::{Child, any_of};
 use crate::cron::transition::{CronSeries, Memo};
 use crate::error::{Error, IterationLimitReached, MAX_DEPTH};
 use crate::instant::{Micros, Wall};
 use crate::interval::{DateSeries, IntervalSeries};
+use crate::meeting::AllOfSeries;
 use crate::series::{Fire, Series, Simple, State};
+use crate::steps::Search;
 use crate::zone::Zone;
 
 /// A compiled definition of fire times.
@@ -128,7 +130,7 @@ impl Plan {
     ///
     /// A meeting takes more iterations than it may.
     pub fn first_after(&self, after: Micros) -> Result<Option<Micros>, IterationLimitReached> {
-        self.series.first_after(after, &mut self.memos())
+        self.series.first_after(after, &mut Search::new(&mut self.memos()))
     }
 
     /// The last fire time until `at`.
@@ -137,7 +139,7 @@ impl Plan {
     ///
     /// A meeting takes more iterations than it may.
     pub fn last_at_or_before(&self, at: Micros) -> Result<Option<Micros>, IterationLimitReached> {
-        self.series.last_at_or_before(at.min(Micros::MAX), &mut self.memos())
+        self.series.last_at_or_before(at.min(Micros::MAX), &mut Search::new(&mut self.memos()))
     }
 
     /// Visit at most `limit` fire times later than `after`, until `until`.
@@ -153,7 +155,8 @@ impl Plan {
         mut visit: impl FnMut(Micros),
     ) -> Result<(), IterationLimitReached> {
         let (state, end) = (self.series.position(after), until.saturating_add(1));
-        self.series.visit(&state, end, limit, &mut self.memos(), |at, _| visit(at))?;
+        self.series
+            .visit(&state, end, limit, &mut Search::new(&mut self.memos()), |at, _| visit(at))?;
         Ok(())
     }
 
@@ -168,7 +171,7 @@ impl Plan {
         state: &State,
         memos: &mut [Memo],
     ) -> Result<Option<Fire>, IterationLimitReached> {
-        self.series.advance(state, Micros::AFTER_ALL, memos)
+        self.series.advance(state, Micros::AFTER_ALL, &mut Search::new(memos))
     }
 
     /// Visit at most `count` fire times that follow a state, each with its leaf. Return the state after the last of them.
@@ -184,7 +187,7 @@ impl Plan {
         memos: &mut [Memo],
         visit: impl FnMut(Micros, usize),
     ) -> Result<Option<State>, IterationLimitReached> {
-        self.series.visit(state, Micros::AFTER_ALL, count, memos, visit)
+        self.series.visit(state, Micros::AFTER_ALL, count, &mut Search::new(memos), visit)
     }
 
     /// What has passed by `now` of what follows a state.
@@ -199,7 +202,7 @@ impl Plan {
         policy: Policy,
         memos: &mut [Memo],
     ) -> Result<Due, IterationLimitReached> {
-        due(&self.series, state, now, policy, memos)
+        due(&self.series, state, now, policy, &mut Search::new(memos))
     }
 
     /// What the wall clock of a leaf reads, and its fold. None if there is no such leaf.

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crate::calendarinterval::CalendarIntervalSeries;
-use crate::combining::{AllOfSeries, MixedUnion, SimpleUnion};
+use crate::combining::{MixedUnion, SimpleUnion};
 use crate::cron::transition::{CronSeries, Memo};
 use crate::error::IterationLimitReached;
 use crate::instant::Micros;
 use crate::interval::{DateSeries, IntervalSeries};
+use crate::meeting::AllOfSeries;
+use crate::steps::Search;
 
 /// A position in a series.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,16 +139,16 @@ impl Series {
         &self,
         state: &State,
         before: Micros,
-        memos: &mut [Memo],
+        search: &mut Search<'_>,
     ) -> Result<Option<Fire>, IterationLimitReached> {
         match self {
             Series::Simple(series) => Ok(series.advance(
                 Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL),
                 before,
-                memos,
+                search.memos,
             )),
-            Series::Union(union) => union.advance(state, before, memos),
-            Series::AllOf(meeting) => meeting.advance(state, before, memos),
+            Series::Union(union) => union.advance(state, before, search),
+            Series::AllOf(meeting) => meeting.advance(state, before, search),
         }
     }
 
@@ -162,14 +164,14 @@ impl Series {
         state: &State,
         before: Micros,
         limit: usize,
-        memos: &mut [Memo],
+        search: &mut Search<'_>,
         mut visit: impl FnMut(Micros, usize),
     ) -> Result<Option<State>, IterationLimitReached> {
         if let Series::Simple(series) = self {
             let mut last = None;
             let mut after = Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL);
             for _ in 0..limit {
-                match series.fire_after(after, memos) {
+                match series.fire_after(after, search.memos) {
                     Some((at, leaf)) if at < before => {
                         visit(at, leaf);
                         (after, last) = (at, Some(at));
@@ -181,7 +183,7 @@ impl Series {
         }
         let mut last = None;
         for _ in 0..limit {
-            let Some(fire) = self.advance(last.as_ref().unwrap_or(state), before, memos)? else {
+            let Some(fire) = self.advance(last.as_ref().unwrap_or(state), before, search)? else {
                 break;
             };
             visit(fire.at, fire.leaf);
@@ -200,19 +202,19 @@ impl Series {
         state: &State,
         target: Micros,
         before: Micros,
-        memos: &mut [Memo],
+        search: &mut Search<'_>,
     ) -> Result<Option<Fire>, IterationLimitReached> {
         if let Series::Simple(series) = self {
             let after = target.saturating_add(-1);
             return Ok(series.advance(
                 Simple::last_of(state).map_or(after, |last| last.max(after)),
                 before,
-                memos,
+                search.memos,
             ));
         }
-        match self.skip(state, target, memos)? {
-            Some(state) => self.advance(&state, before, memos),
-            None => self.advance(state, before, memos),
+        match self.skip(state, target, search)? {
+            Some(state) => self.advance(&state, before, search),
+            None => self.advance(state, before, search),
         }
     }
 
@@ -225,12 +227,12 @@ impl Series {
         &self,
         state: &State,
         target: Micros,
-        memos: &mut [Memo],
+        search: &mut Search<'_>,
     ) -> Result<Option<State>, IterationLimitReached> {
         match self {
             Series::Simple(series) => Ok(series.skip(state, target)),
-            Series::Union(union) => union.skip(state, target, memos),
-            Series::AllOf(meeting) => meeting.skip(state, target, memos),
+            Series::Union(union) => union.skip(state, target, search),
+            Series::AllOf(meeting) => meeting.skip(state, target, search),
         }
     }
 
@@ -277,12 +279,12 @@ impl Series {
     pub fn first_after(
         &self,
         after: Micros,
-        memos: &mut [Memo],
+        search: &mut Search<'_>,
     ) -> Result<Option<Micros>, IterationLimitReached> {
         if let Series::Simple(series) = self {
-            return Ok(series.fire_after(after, memos).map(|(at, _)| at));
+            return Ok(series.fire_after(after, search.memos).map(|(at, _)| at));
         }
-        let fire = self.advance(&self.position(after), Micros::AFTER_ALL, memos)?;
+        let fire = self.advance(&self.position(after), Micros::AFTER_ALL, search)?;
         Ok(fire.map(|fire| fire.at))
     }
 
@@ -294,12 +296,12 @@ impl Series {
     pub fn last_at_or_before(
         &self,
         at: Micros,
-        memos: &mut [Memo],
+        search: &mut Search<'_>,
     ) -> Result<Option<Micros>, IterationLimitReached> {
         if let Series::Simple(series) = self {
             return Ok(series.last_at_or_before(at));
         }
-        let state = self.skip(&State::Start, at.saturating_add(1), memos)?;
+        let state = self.skip(&State::Start, at.saturating_add(1), search)?;
         Ok(state.and_then(|state| self.last_of(&state)))
     }
 }

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rota import _backend
-from rota._reference.combining import MAX_WALK, AllOfSeries
 from rota._reference.instant import MAX_MICROS
+from rota._reference.meeting import MAX_WALK, AllOfSeries
 
 if TYPE_CHECKING:
     from rota._backend import Core
     from rota._core import Plan
     from rota._reference.series import Fire, State
+    from rota._reference.steps import Steps
 
 SECOND = 1_000_000
 YEAR = 365 * 86_400 * SECOND
@@ -45,10 +46,12 @@ def test_steps_do_not_grow_with_the_distance(monkeypatch: pytest.MonkeyPatch) ->
     steps = 0
     original = AllOfSeries.advance
 
-    def counted(self: AllOfSeries, state: State, before: int = MAX_MICROS + 1) -> Fire | None:
+    def counted(
+        self: AllOfSeries, state: State, before: int = MAX_MICROS + 1, limit: Steps | None = None
+    ) -> Fire | None:
         nonlocal steps
         steps += 1
-        return original(self, state, before)
+        return original(self, state, before, limit)
 
     monkeypatch.setattr(AllOfSeries, "advance", counted)
     taken = []

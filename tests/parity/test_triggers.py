@@ -105,7 +105,7 @@ def users(draw: st.DrawFn) -> Trigger:
 
 def combined(children: st.SearchStrategy[Trigger]) -> st.SearchStrategy[Trigger]:
     several = st.lists(children, min_size=1, max_size=3)
-    thresholds = st.sampled_from([0, 0, 0.25])  # see `SHORT_THRESHOLDS`
+    thresholds = st.sampled_from([0, 0, 0.25, 1, 60, 3600])
     return st.builds(OrTrigger, several) | st.builds(
         lambda triggers, threshold: AndTrigger(triggers, threshold, 60), several, thresholds
     )

@@ -6,11 +6,12 @@ from array import array
 from typing import TYPE_CHECKING
 
 from rota._reference.calendarinterval import CalendarIntervalSeries
-from rota._reference.combining import AllOfSeries, any_of
+from rota._reference.combining import any_of
 from rota._reference.cron.transition import CronSeries
 from rota._reference.cursor import Cursor, MonthlyCursor, PeriodicCursor, SimpleCursor
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
 from rota._reference.interval import DateSeries, IntervalSeries
+from rota._reference.meeting import AllOfSeries
 from rota._reference.series import SingleZoneSeries
 
 if TYPE_CHECKING:

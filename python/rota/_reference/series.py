@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
 
 if TYPE_CHECKING:
+    from rota._reference.steps import Steps
     from rota._reference.zone import Zone
 
 __all__ = ["Fire", "Series", "SimpleSeries", "SingleZoneSeries", "State"]
@@ -23,20 +24,27 @@ Fire: TypeAlias = "tuple[int, Zone, State]"
 
 
 class Series(ABC):
-    """Strictly ascending instants."""
+    """Strictly ascending instants.
+
+    `steps` are those that the search may take: None where a search begins.
+    """
 
     __slots__ = ()
 
     @abstractmethod
-    def advance(self, state: State, before: int = MAX_MICROS + 1) -> Fire | None:
+    def advance(
+        self, state: State, before: int = MAX_MICROS + 1, steps: Steps | None = None
+    ) -> Fire | None:
         """Return the fire time that follows `state`, if it is earlier than `before`."""
 
-    def leap(self, state: State, target: int, before: int = MAX_MICROS + 1) -> Fire | None:
+    def leap(
+        self, state: State, target: int, before: int = MAX_MICROS + 1, steps: Steps | None = None
+    ) -> Fire | None:
         """Return the first fire time that follows `state` and is `target` or later, if it is earlier than `before`."""
-        return self.advance(self.skip(state, target), before)
+        return self.advance(self.skip(state, target, steps), before, steps)
 
     @abstractmethod
-    def skip(self, state: State, target: int) -> State:
+    def skip(self, state: State, target: int, steps: Steps | None = None) -> State:
         """Return the state after the last fire time that is earlier than `target`: `state` if none follows it."""
 
     @abstractmethod
@@ -74,16 +82,20 @@ class SimpleSeries(Series):
     def fire_after(self, after: int) -> tuple[int, Zone] | None:
         """Return the first fire time later than `after`, and the zone to stamp it with."""
 
-    def advance(self, state: State, before: int = MAX_MICROS + 1) -> Fire | None:
+    def advance(
+        self, state: State, before: int = MAX_MICROS + 1, steps: Steps | None = None
+    ) -> Fire | None:
         assert not isinstance(state, list)
         fire = self.fire_after(MIN_MICROS - 1 if state is None else state)
         return None if fire is None or fire[0] >= before else (*fire, fire[0])
 
-    def leap(self, state: State, target: int, before: int = MAX_MICROS + 1) -> Fire | None:
+    def leap(
+        self, state: State, target: int, before: int = MAX_MICROS + 1, steps: Steps | None = None
+    ) -> Fire | None:
         assert not isinstance(state, list)
         return self.advance(target - 1 if state is None else max(state, target - 1), before)
 
-    def skip(self, state: State, target: int) -> State:
+    def skip(self, state: State, target: int, steps: Steps | None = None) -> State:
         assert not isinstance(state, list)
         last = self.last_at_or_before(target - 1)
         if last is None or (state is not None and last <= state):
@@ -141,7 +153,9 @@ class SingleZoneSeries(SimpleSeries):
         at = self.first_after(after)
         return None if at is None else (at, self.zone)
 
-    def advance(self, state: State, before: int = MAX_MICROS + 1) -> Fire | None:
+    def advance(
+        self, state: State, before: int = MAX_MICROS + 1, steps: Steps | None = None
+    ) -> Fire | None:
         at = self.first_after(MIN_MICROS - 1 if state is None else state)  # type: ignore[arg-type]  # never a list
         return None if at is None or at >= before else (at, self.zone, at)
 

@@ -148,8 +148,9 @@ class AndTrigger(CombiningTrigger):
     They are given one by one or as one iterable, after which `threshold` and `max_iterations` may follow by position.
     As long as their next fire times are further apart than `threshold` (a timedelta, or seconds), those that are behind
     move on: straight to the first that the latest lets them meet at.
-    `MaxIterationsReached` is raised if that happens more than `max_iterations` times in a row. When more than 4096 fire
-    times are passed over at once that cannot be computed, they are counted afresh from half of what is left.
+    `MaxIterationsReached` is raised if that happens more than `max_iterations` times in a row, or if triggers of this
+    kind that are nested in one another take more than a million steps together to find one fire time. When more than
+    4096 fire times are passed over at once that cannot be computed, they are counted afresh from half of what is left.
     """
 
     triggers: tuple[Trigger, ...]

@@ -171,6 +171,8 @@ impl WallSearch {
 
     /// The first month after one that its number and its year let match.
     fn next_month(&self, from: Month) -> Option<Month> {
+        #[cfg(test)]
+        tests::CONSIDERED.set(tests::CONSIDERED.get() + 1);
         let (year, number) = (from.year(), from.number());
         let later = self.months >> number >> 1;
         if later != 0 && self.has_year(year) {
@@ -186,6 +188,8 @@ impl WallSearch {
 
     /// The last month before one that its number and its year let match.
     fn previous_month(&self, until: Month) -> Option<Month> {
+        #[cfg(test)]
+        tests::CONSIDERED.set(tests::CONSIDERED.get() + 1);
         let (year, number) = (until.year(), until.number());
         let earlier = self.months & ((1 << number) - 1);
         if earlier != 0 && self.has_year(year) {
@@ -309,5 +313,87 @@ impl Years {
             years = self.0[word];
         }
         i32::try_from(word * 64 + years.ilog2() as usize).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::cron::field::DaySpec;
+
+    thread_local! {
+        /// How many months have been considered.
+        pub(super) static CONSIDERED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    const DAYS: DaySpec =
+        DaySpec { days: 0, from_end: 0, nearest_weekday: 0, nth: 0, last_weekday: 0, weekdays: 0 };
+    const EVERY_DAY: DaySpec = DaySpec { days: (1 << 32) - 2, ..DAYS };
+
+    fn noon(month: u64, day: DaySpec, day_of_week: DaySpec, weeks: u64) -> WallSearch {
+        let fields = CronFields {
+            second: 1,
+            minute: 1,
+            hour: 1 << 12,
+            month,
+            years: None,
+            weeks,
+            day,
+            day_of_week,
+            either: false,
+        };
+        WallSearch::new(&fields).expect("the masks fit")
+    }
+
+    /// Return how many months are considered to find nothing from and until the middle of a year.
+    fn considered_in_vain(search: &WallSearch, year: i32) -> usize {
+        let wall = i64::from(Month::new(year, 6).first_day().get()) * DAY_SECONDS;
+        CONSIDERED.set(0);
+        assert_eq!(search.first(wall, &mut Page::NONE.clone()), None);
+        assert_eq!(search.last(wall), None);
+        CONSIDERED.get()
+    }
+
+    #[test]
+    fn what_never_comes_is_given_up_after_one_cycle_of_the_calendar() {
+        let month = |number: u32| 1 << number;
+        let day = |number: u32| DaySpec { days: 1 << number, ..DAYS };
+        let never = [
+            noon(month(2), day(30), EVERY_DAY, 0),
+            noon(month(2) | month(4) | month(6), day(31), EVERY_DAY, 0),
+            noon(month(6), EVERY_DAY, EVERY_DAY, 1 << 53), // the last week of the year in June
+            noon(month(2), day(29), DaySpec { nth: 1 << 3, ..DAYS }, 0), // a fourth Monday
+        ];
+        for search in &never {
+            let months = search.months.count_ones() as usize;
+            for year in [1, 1970, 2025, 9990] {
+                // both ways, and the months at the ends
+                assert!(considered_in_vain(search, year) <= 2 * (400 + 2) * months, "{search:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_once_in_a_cycle_takes_no_more() {
+        let mut longest = 0;
+        // the 29th of February on a Sunday in week 9: in years like 2004 and 2032, but not around 2100
+        let search = noon(
+            1 << 2,
+            DaySpec { days: 1 << 29, ..DAYS },
+            DaySpec { weekdays: 1 << 6, ..DAYS },
+            0,
+        );
+        for year in 1970..2370 {
+            let wall = i64::from(Month::new(year, 3).first_day().get()) * DAY_SECONDS;
+            CONSIDERED.set(0);
+            assert!(search.first(wall, &mut Page::NONE.clone()).is_some());
+            longest = longest.max(CONSIDERED.get());
+        }
+        assert!(
+            (10..=40 + 2).contains(&longest),
+            "once in 28 years, and once in 40 around 2100: {longest}"
+        );
     }
 }
