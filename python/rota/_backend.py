@@ -36,7 +36,7 @@ __all__ = [
 VERSION = "0.1.0"
 
 #: What the compiled core must offer; both sides are raised with every change of that.
-API_VERSION = 1
+API_VERSION = 2
 
 _REMEDY = "rebuild it with `make build`, or reinstall rota"
 _MAX_ZONES = 1024
@@ -54,7 +54,7 @@ class Core(Protocol):
 
     def between_many(
         self, plans: Sequence[_typed.Plan], after: int, until: int, limit_each: int
-    ) -> list[_typed.Micros]: ...
+    ) -> list[memoryview]: ...
     def due_batch(
         self,
         cursors: Sequence[_typed.Cursor],

@@ -5,12 +5,9 @@ fire time outside, or whose wall time would be outside these years, does not exi
 is clamped. Weekdays are numbered as by `date.weekday()`. Bit n of a mask stands for the value n.
 """
 
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Final, TypeAlias, final
-
-from typing_extensions import Buffer
 
 __all__ = [
     "API_VERSION",
@@ -49,15 +46,6 @@ CronFields: TypeAlias = tuple[int, int, int, int, bytes | None, int, DaySpec, Da
 
 class IterationLimitReached(Exception):
     """The children of an all_of plan did not meet within max_iterations iterations of one call."""
-
-class _Micros(Buffer):
-    """64-bit instants, read through the buffer protocol (format "q")."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> int: ...
-    def __iter__(self) -> Iterator[int]: ...
-
-Micros: TypeAlias = _Micros | array[int]
 
 @final
 class Zone:
@@ -121,7 +109,7 @@ class Plan:
         For all_of this is what a cursor would give that starts there, not what repeated first_after gives.
         """
 
-    def between_micros(self, after: int, until: int, limit: int) -> Micros: ...
+    def between_micros(self, after: int, until: int, limit: int) -> memoryview: ...
     def count(self, after: int, until: int, limit: int) -> int:
         """Return the length of what between returns."""
 
@@ -140,7 +128,7 @@ class Cursor:
         """Move to the next fire time and return it. If there is none, or it raises, the state stays as it is."""
 
     def next_n(self, n: int) -> list[datetime]: ...
-    def next_micros(self, n: int) -> Micros: ...
+    def next_micros(self, n: int) -> memoryview: ...
     def due(
         self, pending: datetime, now: datetime, policy: int, limit: int
     ) -> tuple[list[datetime], datetime | None]:
@@ -163,4 +151,4 @@ def due_batch(
 
 def between_many(
     plans: Sequence[Plan], after: int, until: int, limit_each: int
-) -> list[Micros]: ...
+) -> list[memoryview]: ...

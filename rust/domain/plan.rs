@@ -142,22 +142,10 @@ impl Plan {
         self.series.last_at_or_before(at.min(Micros::MAX), &mut Search::new(&mut self.memos()))
     }
 
-    /// Visit at most `limit` fire times later than `after`, until `until`.
-    ///
-    /// # Errors
-    ///
-    /// A meeting takes more iterations than it may.
-    pub fn between(
-        &self,
-        after: Micros,
-        until: Micros,
-        limit: usize,
-        mut visit: impl FnMut(Micros),
-    ) -> Result<(), IterationLimitReached> {
-        let (state, end) = (self.series.position(after), until.saturating_add(1));
-        self.series
-            .visit(&state, end, limit, &mut Search::new(&mut self.memos()), |at, _| visit(at))?;
-        Ok(())
+    /// The state of a plan whose parts all start later than `after`.
+    #[must_use]
+    pub fn position(&self, after: Micros) -> State {
+        self.series.position(after)
     }
 
     /// The fire time that follows a state.
@@ -174,20 +162,22 @@ impl Plan {
         self.series.advance(state, Micros::AFTER_ALL, &mut Search::new(memos))
     }
 
-    /// Visit at most `count` fire times that follow a state, each with its leaf. Return the state after the last of them.
+    /// Visit at most `count` fire times that follow a state and are earlier than `before`, each with its leaf. Return the
+    /// state after the last of them.
     ///
     /// # Errors
     ///
     /// A meeting takes more iterations than it may.
     #[inline]
-    pub fn next_n(
+    pub fn visit(
         &self,
         state: &State,
+        before: Micros,
         count: usize,
         memos: &mut [Memo],
         visit: impl FnMut(Micros, usize),
     ) -> Result<Option<State>, IterationLimitReached> {
-        self.series.visit(state, Micros::AFTER_ALL, count, &mut Search::new(memos), visit)
+        self.series.visit(state, before, count, &mut Search::new(memos), visit)
     }
 
     /// What has passed by `now` of what follows a state.

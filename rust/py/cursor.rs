@@ -6,7 +6,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::PyDateTime;
+use pyo3::types::{PyDateTime, PyMemoryView};
 use rota_domain::coalesce::Policy;
 use rota_domain::cron::transition::Memo;
 use rota_domain::instant::Micros;
@@ -14,9 +14,8 @@ use rota_domain::series::State;
 
 use crate::py::error::invalid;
 use crate::py::integer::{Count, Saturated};
-use crate::py::micros::Micros as Buffer;
 use crate::py::plan::Plan;
-use crate::py::{datetime, state};
+use crate::py::{datetime, micros, state};
 
 /// Room is made for so many results at once, as there may be fewer than were asked for.
 const AT_ONCE: usize = 1024;
@@ -57,8 +56,10 @@ impl Cursor {
     ) -> PyResult<()> {
         let mut guard = self.lock(py);
         let Position { state, memos } = &mut *guard;
-        let last =
-            self.plan.get().compute(py, count, |plan| plan.next_n(state, count, memos, visit))?;
+        let last = self
+            .plan
+            .get()
+            .compute(py, count, |plan| plan.visit(state, Micros::AFTER_ALL, count, memos, visit))?;
         if let Some(last) = last {
             *state = last;
         }
@@ -127,11 +128,11 @@ impl Cursor {
         self.plan.get().stamp_all(py, &fire_times, &memos)
     }
 
-    /// Move over the next n fire times and return them as 64-bit integers in a buffer.
-    fn next_micros(&self, py: Python<'_>, n: Count) -> PyResult<Buffer> {
+    /// Move over the next n fire times and return them as 64-bit integers in memory that cannot be written.
+    fn next_micros<'py>(&self, py: Python<'py>, n: Count) -> PyResult<Bound<'py, PyMemoryView>> {
         let mut instants = Vec::with_capacity(n.0.min(AT_ONCE));
         self.advance(py, n.0, |at, _| instants.push(at.get()))?;
-        Ok(Buffer::new(instants))
+        micros::view(py, instants)
     }
 
     /// Return the fire times from pending, the last answer, to now that policy keeps, and the next one.

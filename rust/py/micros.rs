@@ -1,50 +1,35 @@
-//! `Micros`: instants through the buffer protocol, without a copy.
+//! Instants through the buffer protocol, without a copy.
 
 use std::ffi::{CStr, c_int, c_void};
 
-use pyo3::exceptions::{PyBufferError, PyIndexError};
+use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyMemoryView};
+use pyo3::types::PyMemoryView;
 
 const FORMAT: &CStr = c"q";
 const ITEM_SIZE: ffi::Py_ssize_t = 8;
 
-/// 64-bit instants, read through the buffer protocol (format "q").
-#[pyclass(frozen, sequence, module = "rota._core")]
-pub(crate) struct Micros {
+/// Return a view of 64-bit instants, which cannot be written.
+pub(crate) fn view(py: Python<'_>, values: Vec<i64>) -> PyResult<Bound<'_, PyMemoryView>> {
+    let values = values.into_boxed_slice();
+    // An allocation is never larger than an isize tells.
+    let shape = [values.len().cast_signed()];
+    let owner = Bound::new(py, Micros { values, shape, strides: [ITEM_SIZE] })?;
+    PyMemoryView::from(&owner)
+}
+
+/// What a view of instants keeps alive.
+#[pyclass(frozen, module = "rota._core")]
+struct Micros {
     values: Box<[i64]>,
-    /// What a view of the values points to, beside them.
+    /// What the view points to beside the values.
     shape: [ffi::Py_ssize_t; 1],
     strides: [ffi::Py_ssize_t; 1],
 }
 
-impl Micros {
-    pub(crate) fn new(values: Vec<i64>) -> Micros {
-        let values = values.into_boxed_slice();
-        // An allocation is never larger than an isize tells.
-        let shape = [values.len().cast_signed()];
-        Micros { values, shape, strides: [ITEM_SIZE] }
-    }
-}
-
 #[pymethods]
 impl Micros {
-    fn __len__(&self) -> usize {
-        self.values.len()
-    }
-
-    fn __getitem__(&self, index: isize) -> PyResult<i64> {
-        let value = usize::try_from(index).ok().and_then(|index| self.values.get(index));
-        value.copied().ok_or_else(|| {
-            PyIndexError::new_err(format!("index must be in 0-{}, got: {index}", self.shape[0]))
-        })
-    }
-
-    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
-        PyMemoryView::from(slf)?.try_iter()
-    }
-
     /// Fill a view of the values.
     ///
     /// # Safety

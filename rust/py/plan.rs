@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyTzInfo};
+use pyo3::types::{PyDateTime, PyMemoryView, PyTzInfo};
 use rota_domain::calendarinterval::CalendarIntervalSeries;
 use rota_domain::cron::transition::{CronSeries, Gap, Memo, Overlap};
 use rota_domain::error::{Error, IterationLimitReached};
@@ -14,12 +14,14 @@ use crate::py::cursor::Cursor;
 use crate::py::error::{invalid, too_far};
 use crate::py::fields::CronFields;
 use crate::py::integer::{Count, Instant, Saturated};
-use crate::py::micros::Micros as Buffer;
 use crate::py::zone::Zone;
-use crate::py::{datetime, state};
+use crate::py::{datetime, micros, state};
 
 /// From so many steps on, which take about a millisecond, others may use the interpreter meanwhile.
 const LONG: u64 = 50_000;
+
+/// After so many steps, which take some tenths of a second, a signal such as that of Ctrl-C is handled.
+const UNINTERRUPTED: u64 = 10_000_000;
 
 /// A fire time, and the leaf of the plan that gives it.
 pub(crate) type Stamped = (Micros, usize);
@@ -111,11 +113,42 @@ impl Plan {
         until: Micros,
         limit: usize,
     ) -> PyResult<Vec<i64>> {
-        self.compute(py, limit, |plan| {
-            let mut found = Vec::new();
-            plan.between(after, until, limit, |at| found.push(at.get()))?;
-            Ok(found)
-        })
+        let mut found = Vec::new();
+        self.scan(py, after, until, limit, |at| found.push(at.get()))?;
+        Ok(found)
+    }
+
+    /// Visit at most `limit` fire times later than `after`, until `until`. A signal may end that.
+    fn scan(
+        &self,
+        py: Python<'_>,
+        after: Micros,
+        until: Micros,
+        limit: usize,
+        mut visit: impl FnMut(Micros) + Send,
+    ) -> PyResult<()> {
+        let (mut state, end) = (self.inner.position(after), until.saturating_add(1));
+        let mut memos = self.memos();
+        let at_once =
+            usize::try_from(UNINTERRUPTED / self.inner.steps().max(1)).unwrap_or(usize::MAX);
+        let mut left = limit;
+        while left > 0 {
+            let count = left.min(at_once.max(1));
+            let mut visited = 0;
+            let last = self.compute(py, count, |plan| {
+                plan.visit(&state, end, count, &mut memos, |at, _| {
+                    visited += 1;
+                    visit(at);
+                })
+            })?;
+            match last {
+                Some(last) if visited == count => state = last,
+                _ => break,
+            }
+            left -= count;
+            py.check_signals()?;
+        }
+        Ok(())
     }
 }
 
@@ -229,15 +262,15 @@ impl Plan {
         self.collect(py, after.0, until.0, limit.0)
     }
 
-    /// Return what between does, as 64-bit integers in a buffer.
-    fn between_micros(
+    /// Return what between does, as 64-bit integers in memory that cannot be written.
+    fn between_micros<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         after: Instant,
         until: Instant,
         limit: Count,
-    ) -> PyResult<Buffer> {
-        Ok(Buffer::new(self.collect(py, after.0, until.0, limit.0)?))
+    ) -> PyResult<Bound<'py, PyMemoryView>> {
+        micros::view(py, self.collect(py, after.0, until.0, limit.0)?)
     }
 
     /// Return the length of what between returns.
@@ -248,11 +281,9 @@ impl Plan {
         until: Instant,
         limit: Count,
     ) -> PyResult<usize> {
-        self.compute(py, limit.0, |plan| {
-            let mut count = 0;
-            plan.between(after.0, until.0, limit.0, |_| count += 1)?;
-            Ok(count)
-        })
+        let mut count = 0;
+        self.scan(py, after.0, until.0, limit.0, |_| count += 1)?;
+        Ok(count)
     }
 
     /// Return a cursor at state. Raise ValueError if it does not fit the plan.
@@ -268,13 +299,13 @@ impl Plan {
 
 /// Return what `between_micros` returns for each plan.
 #[pyfunction]
-pub(crate) fn between_many(
-    py: Python<'_>,
-    plans: Vec<Bound<'_, Plan>>,
+pub(crate) fn between_many<'py>(
+    py: Python<'py>,
+    plans: Vec<Bound<'py, Plan>>,
     after: Instant,
     until: Instant,
     limit_each: Count,
-) -> PyResult<Vec<Buffer>> {
+) -> PyResult<Vec<Bound<'py, PyMemoryView>>> {
     let found = plans.iter().map(|plan| plan.get().collect(py, after.0, until.0, limit_each.0));
-    found.map(|values| values.map(Buffer::new)).collect()
+    found.map(|values| micros::view(py, values?)).collect()
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from datetime import datetime, timedelta, tzinfo
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from rota._reference.civil import DAY_OF_ORDINAL_ZERO
 from rota._reference.coalesce import ALL, LATEST, check_policy, first_overdue, pass_over
 from rota._reference.instant import DAY, MIN_MICROS, SECOND, to_micros
+from rota._reference.micros import micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,14 +56,14 @@ class Cursor:
             found.append(moment)
         return found
 
-    def next_micros(self, n: int) -> array[int]:
-        """Move over the next `n` fire times and return them as 64-bit integers in a buffer."""
-        found = array("q")
+    def next_micros(self, n: int) -> memoryview:
+        """Move over the next `n` fire times and return them as 64-bit integers in memory that cannot be written."""
+        found: list[int] = []
         with self._lock:
             while len(found) < n and (fire := self._series.advance(self._state)) is not None:
                 at, _, self._state = fire
                 found.append(at)
-        return found
+        return micros(found)
 
     def due(
         self, pending: datetime, now: datetime, policy: int, limit: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING
 
 from rota._reference.calendarinterval import CalendarIntervalSeries
@@ -12,6 +11,7 @@ from rota._reference.cursor import Cursor, MonthlyCursor, PeriodicCursor, Simple
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
 from rota._reference.interval import DateSeries, IntervalSeries
 from rota._reference.meeting import AllOfSeries
+from rota._reference.micros import micros
 from rota._reference.series import SingleZoneSeries
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ class Plan:
         """Return at most `limit` fire times later than `after` and not later than `until`."""
         return list(self._between(after, until, limit))
 
-    def between_micros(self, after: int, until: int, limit: int) -> array[int]:
-        """Return what `between` does, as 64-bit integers in a buffer."""
-        return array("q", self._between(after, until, limit))
+    def between_micros(self, after: int, until: int, limit: int) -> memoryview:
+        """Return what `between` does, as 64-bit integers in memory that cannot be written."""
+        return micros(self._between(after, until, limit))
 
     def count(self, after: int, until: int, limit: int) -> int:
         """Return the number of fire times that `between` would return."""
@@ -123,7 +123,7 @@ class Plan:
 
 def between_many(
     plans: Sequence[Plan], after: int, until: int, limit_each: int
-) -> list[array[int]]:
+) -> list[memoryview]:
     """Return what `between_micros` returns for each plan."""
     return [plan.between_micros(after, until, limit_each) for plan in plans]
 

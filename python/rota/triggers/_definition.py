@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from datetime import date, datetime, timedelta, timezone, tzinfo
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from rota import _backend
 from rota._environment import current_clock, local_zone
 from rota.model._exceptions import RotaError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "TriggerDefinitionError",
     "TriggerTypeError",
     "as_date",
     "as_integer",
+    "as_micros",
     "as_moment",
     "as_timezone",
     "check_order",
@@ -170,6 +175,11 @@ def micros_of(length: timedelta) -> int:
     """Return a length of time in microseconds."""
     # several times as fast as a division by a microsecond
     return (length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds
+
+
+def as_micros(values: Iterable[int]) -> memoryview:
+    """Return instants as 64-bit integers in memory that cannot be written, as the cores do."""
+    return memoryview(array("q", values)).toreadonly()
 
 
 def to_micros(moment: datetime) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from array import array
 from copy import deepcopy
 from datetime import date, datetime
 from functools import lru_cache
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from rota import _backend
 from rota.abc._trigger import Trigger
 from rota.model._copies import copier
 from rota.model._exceptions import MaxIterationsReached
-from rota.triggers._definition import TriggerDefinitionError, quote, to_micros
+from rota.triggers._definition import TriggerDefinitionError, as_micros, quote, to_micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from rota._core import Cursor, Micros, Plan
+    from rota._core import Cursor, Plan
     from rota.model._enums import CoalescePolicy
 
 __all__ = [
@@ -45,6 +45,8 @@ definition = attrs.define(
     on_setattr=attrs.setters.frozen,
     getstate_setstate=False,
 )
+
+_beginning = RLock()
 
 
 def _instant(moment: datetime | None) -> int | None:
@@ -144,8 +146,11 @@ class PlannedTrigger(Trigger):
         """Return the cursor."""
         cursor = self._cursor
         if cursor is None:
-            cursor = self._compiled().cursor(self._position)  # type: ignore[arg-type]  # it is checked there
-            set_cursor(self, cursor)
+            with _beginning:  # threads that share a trigger share its cursor
+                cursor = self._cursor
+                if cursor is None:
+                    cursor = self._compiled().cursor(self._position)  # type: ignore[arg-type]  # it is checked there
+                    set_cursor(self, cursor)
         return cursor
 
     @built_in
@@ -220,13 +225,13 @@ class PlannedTrigger(Trigger):
             return super().next_n(n)
         return _limited(self._begun().next_n, n)
 
-    def next_micros(self, n: int) -> Micros:
+    def next_micros(self, n: int) -> memoryview:
         """Move over the next `n` fire times and return them as microseconds since 1970-01-01T00:00:00Z.
 
-        They are 64-bit integers in a buffer, which `numpy.asarray` and `memoryview` read without a copy.
+        They are 64-bit integers in memory that cannot be written, which `numpy.asarray` reads without a copy.
         """
         if self.stateful:
-            return array("q", map(to_micros, self.next_n(n)))
+            return as_micros(map(to_micros, self.next_n(n)))
         return _limited(self._begun().next_micros, n)
 
     def preview(self, n: int) -> list[datetime]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING
 
 from rota import _backend
-from rota.triggers._definition import TriggerDefinitionError, to_micros
+from rota.triggers._definition import TriggerDefinitionError, as_micros, to_micros
 from rota.triggers._planned import PlannedTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rota._core import Micros, Plan
+    from rota._core import Plan
     from rota.abc import Trigger
 
 __all__ = ["fire_times_between"]
@@ -23,12 +22,12 @@ _STEP = 1_000
 
 def fire_times_between(
     triggers: Sequence[Trigger], after: datetime, until: datetime, *, limit_each: int = 1_000_000
-) -> list[Micros]:
+) -> list[memoryview]:
     """Return, for each trigger, its fire times later than `after` and up to `until` (both aware), in order.
 
-    They are microseconds since 1970-01-01T00:00:00Z as 64-bit integers, which NumPy and `memoryview` read without a
-    copy (format "q"). No trigger moves. It does not matter where they stand, but for triggers of users, which cannot go
-    back: of these it is what they have left.
+    They are microseconds since 1970-01-01T00:00:00Z as 64-bit integers in memory that cannot be written, which NumPy
+    reads without a copy. No trigger moves. It does not matter where they stand, but for triggers of users, which cannot
+    go back: of these it is what they have left.
 
     :param limit_each: at most so many of each trigger
     """
@@ -38,7 +37,7 @@ def fire_times_between(
     if limit_each < 0:
         raise TriggerDefinitionError(f"limit_each must not be negative, got: {limit_each}")
     low, high = to_micros(after), to_micros(until)
-    found: list[Micros] = [array("q")] * len(triggers)
+    found: list[memoryview] = [as_micros([])] * len(triggers)
     planned: dict[int, list[int]] = {}
     cores: dict[int, _backend.Core] = {}
     for index, trigger in enumerate(triggers):
@@ -61,12 +60,12 @@ def _plan_of(trigger: Trigger) -> Plan:
     return trigger._compiled()
 
 
-def _stepped(trigger: Trigger, low: int, high: int, limit: int) -> array[int]:
-    copied, found = trigger.copy(), array("q")
+def _stepped(trigger: Trigger, low: int, high: int, limit: int) -> memoryview:
+    copied, found = trigger.copy(), list[int]()
     while len(found) < limit:
         moments = copied.next_n(_STEP)
         times = [to_micros(moment) for moment in moments]
         found.extend([at for at in times if low < at <= high][: limit - len(found)])
         if len(times) < _STEP or times[-1] > high:
             break
-    return found
+    return as_micros(found)
