@@ -206,7 +206,7 @@ bench: .venv/.package ## time rota alone, on both backends
 
 .PHONY: bench-compare
 bench-compare: .venv/.package ## time rota against its peers; writes the tables of benches/README.md
-	.venv/bin/python -m benches.compare triggers imports commands memory
+	.venv/bin/python -m benches.compare triggers steps imports commands memory
 
 .PHONY: bench-stores
 bench-stores: .venv/.package ## time the stores against peers and raw databases; writes their tables

@@ -1,7 +1,7 @@
 """Measures rota against its peers and writes the tables into benches/README.md.
 
-`python -m benches.compare [SECTION ...] [--quick] [--no-write]` with the sections triggers, imports, commands,
-memory, stores, brokers and cluster; without any, the first four: the others need servers.
+`python -m benches.compare [SECTION ...] [--quick] [--no-write]` with the sections triggers, steps, imports,
+commands, memory, stores, brokers and cluster; without any, the first five: the others need servers.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from benches.compare import (
     excerpt,
     imports,
     memory,
+    steps,
     stores,
     trigger_report,
     triggers,
 )
 
 README = Path(__file__).parents[1] / "README.md"
-SECTIONS = ("triggers", "imports", "commands", "memory", "stores", "brokers", "cluster")
+SECTIONS = ("triggers", "steps", "imports", "commands", "memory", "stores", "brokers", "cluster")
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"section must be one of {', '.join(SECTIONS)}, got: {', '.join(unknown)}")
-    for section in options.sections or SECTIONS[:4]:
+    for section in options.sections or SECTIONS[:5]:
         lines = [_machine(), "", *run(section, options.quick)]
         text = "\n".join(lines)
         print(f"\n{text}\n", flush=True)
@@ -50,6 +51,8 @@ def run(section: str, quick: bool) -> list[str]:
     """Measure one section and return its Markdown."""
     if section == "triggers":
         return trigger_report.report(triggers.measure(*((3, 5) if quick else (9, 15))))
+    if section == "steps":
+        return steps.report(steps.measure(1 if quick else 3))
     if section == "imports":
         return imports.report(imports.measure(5 if quick else 21))
     if section == "commands":
