@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +17,11 @@ __all__ = ["any_open", "query"]
 
 OPEN_TRANSACTIONS = {
     "sqlite": "BEGIN IMMEDIATE",  # fails while somebody writes
-    "postgresql": "SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'",
-    "mysql": "SELECT 1 FROM information_schema.innodb_trx",
+    "postgresql": "SELECT 'ACTIVE' FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'",
+    "mysql": "SHOW ENGINE INNODB STATUS",  # innodb_trx stays as it is while it is read often
 }
+
+ACTIVE = re.compile(r"^(---TRANSACTION .*, )?ACTIVE", re.MULTILINE)
 
 
 def query(url: str, statement: str, **binds: Any) -> Sequence[Sequence[Any]]:
@@ -32,9 +35,10 @@ def any_open(url: str) -> bool:
     A process that is frozen within one holds locks, which is another matter than holding leases.
     """
     try:
-        return bool(query(url, OPEN_TRANSACTIONS[with_driver(url).get_backend_name()]))
+        rows = query(url, OPEN_TRANSACTIONS[with_driver(url).get_backend_name()])
     except OperationalError:
         return True
+    return any(ACTIVE.search(str(row[-1])) for row in rows)
 
 
 async def _query(url: str, statement: str, binds: dict[str, Any]) -> Sequence[Sequence[Any]]:

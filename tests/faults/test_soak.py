@@ -23,6 +23,7 @@ from tests.faults.conftest import stores
 if TYPE_CHECKING:
     from rota import Scheduler
     from rota.schedulers._requests import ScheduleRequest
+    from tests.faults._nursery import Node
     from tests.faults.conftest import Cluster
 
 SECONDS = int(os.environ.get("ROTA_SOAK_SECONDS", "20"))
@@ -98,8 +99,19 @@ def kill_at_random(cluster: Cluster, random: Random) -> None:
         pause(random.uniform(1, 4))
         if clock.monotonic() > end:
             return
-        nodes.pop(random.randrange(NODES)).kill()
+        victim = random.choice([node for node in nodes if is_recording(cluster, node)] or nodes)
+        victim.kill()
+        nodes.remove(victim)
         nodes.append(cluster.launch(f"node-{number}"))
+
+
+def is_recording(cluster: Cluster, node: Node) -> bool:
+    """Tell whether a node is running jobs that nobody else may run."""
+    began, ended = (
+        cluster.journal.count(what, node=node.identity, task="record")
+        for what in ("began", "ended")
+    )
+    return began > ended
 
 
 def abandoned_fire_times(cluster: Cluster) -> set[tuple[str, int]]:
