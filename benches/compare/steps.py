@@ -18,7 +18,11 @@ COMBINED = ("interval", "calendar interval", "any of two", "all of two")
 def measure(seconds: float) -> dict[str, float]:
     """Return benchmark -> median nanoseconds, each measured for so long."""
     options = ["--warm-up-time", "0.5", "--measurement-time", str(seconds), "--noplot"]
-    subprocess.run(["cargo", "bench", "--quiet", "--", *options], cwd=ROOT, check=True)
+    subprocess.run(
+        ["cargo", "bench", "--quiet", "-p", "rota-domain", "--bench", "steps", "--", *options],
+        cwd=ROOT,
+        check=True,
+    )
     found = {}
     for path in (ROOT / "target" / "criterion").glob("*/new/benchmark.json"):
         name = json.loads(path.read_text())["full_id"]

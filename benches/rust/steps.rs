@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use rota_domain::calendarinterval::CalendarIntervalSeries;
@@ -61,8 +62,38 @@ fn cron(zone: &Arc<Zone>, fields: &CronFields) -> Plan {
     Plan::cron(zone, series.expect("the fields are right"))
 }
 
-/// Measure a step, again and again over a few decades.
+/// So many steps are asked for at once.
+const RUN: usize = 100;
+
+/// Measure a step among others, again and again over a few decades.
 fn step(criterion: &mut Criterion, name: &str, plan: &Plan) {
+    let mut state = State::Start;
+    let mut memos = plan.memos();
+    let end = Micros::clamped(START + 50 * YEAR);
+    criterion.bench_function(name, |bencher| {
+        bencher.iter_custom(|steps| {
+            let mut left = usize::try_from(steps).expect("it is few");
+            let begin = Instant::now();
+            while left > 0 {
+                let mut taken = 0;
+                let last =
+                    plan.visit(black_box(&state), end, left.min(RUN), &mut memos, |at, _| {
+                        black_box(at);
+                        taken += 1;
+                    });
+                left -= taken;
+                state = match last {
+                    Ok(Some(last)) if taken == RUN => last,
+                    _ => State::Start,
+                };
+            }
+            begin.elapsed()
+        });
+    });
+}
+
+/// Measure a step that is asked for by itself, with its state and its leaf.
+fn single_step(criterion: &mut Criterion, name: &str, plan: &Plan) {
     let mut state = State::Start;
     let mut memos = plan.memos();
     criterion.bench_function(name, |bencher| {
@@ -87,16 +118,21 @@ fn steps(criterion: &mut Criterion) {
             &format!("{zone_name}: interval"),
             &interval.expect("the step is positive"),
         );
-        let daily = CalendarIntervalSeries::new(Arc::clone(&zone), 738_886, None, 1, 0, 0);
-        let daily = Plan::calendar_interval(Arc::clone(&zone), daily.expect("the steps are right"));
-        step(criterion, &format!("{zone_name}: calendar interval"), &daily);
-        let [_, (_, first), .., (_, second)] = patterns();
-        let plans = [cron(&zone, &first), cron(&zone, &second), daily];
+        let every = |months, days| {
+            let zone = Arc::clone(&zone);
+            let series =
+                CalendarIntervalSeries::new(Arc::clone(&zone), 738_886, None, months, days, 0);
+            Plan::calendar_interval(zone, series.expect("the steps are right"))
+        };
+        step(criterion, &format!("{zone_name}: calendar interval"), &every(1, 0));
+        let [_, _, (_, first), .., (_, second)] = patterns();
+        let plans = [cron(&zone, &first), cron(&zone, &second), every(0, 1)];
         let any = Plan::any_of(&[&plans[0], &plans[1]]).expect("there are two");
         step(criterion, &format!("{zone_name}: any of two"), &any);
         let all =
             Plan::all_of(&[&plans[1], &plans[2]], 86_400_000_000, 1000).expect("there are two");
         step(criterion, &format!("{zone_name}: all of two"), &all);
+        single_step(criterion, &format!("{zone_name}: */5 * * * *, one by one"), &plans[0]);
     }
 }
 

@@ -91,6 +91,13 @@ impl Simple {
         Some((at?, 0))
     }
 
+    /// The fire time that follows a state, and its leaf.
+    #[inline]
+    #[must_use]
+    pub fn next(&self, state: &State, memos: &mut [Memo]) -> Option<(Micros, usize)> {
+        self.fire_after(Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL), memos)
+    }
+
     /// The last fire time until `at`.
     #[must_use]
     pub fn last_at_or_before(&self, at: Micros) -> Option<Micros> {

@@ -112,6 +112,13 @@ impl Cursor {
         let plan = self.plan.get();
         let mut guard = self.lock(py);
         let Position { state, memos } = &mut *guard;
+        if let Some(series) = plan.simple() {
+            // Most plans are; their states need not be moved about.
+            let Some(fire_time) = series.next(state, memos) else { return Ok(None) };
+            let moment = plan.stamp(py, fire_time, memos)?;
+            *state = State::At(fire_time.0);
+            return Ok(Some(moment));
+        }
         let Some(fire) = plan.compute(py, 1, |plan| plan.next(state, memos))? else {
             return Ok(None);
         };

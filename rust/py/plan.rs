@@ -8,7 +8,7 @@ use rota_domain::cron::transition::{CronSeries, Gap, Memo, Overlap};
 use rota_domain::error::{Error, IterationLimitReached};
 use rota_domain::instant::{Micros, Wall};
 use rota_domain::plan;
-use rota_domain::series::{Series, State};
+use rota_domain::series::{Series, Simple, State};
 
 use crate::py::cursor::Cursor;
 use crate::py::error::{invalid, too_far};
@@ -56,7 +56,15 @@ impl Plan {
 
     /// How many fire times may have to be looked at to skip to one: meetings have to be visited.
     pub(crate) fn to_skip(&self) -> usize {
-        if matches!(self.inner.series(), Series::Simple(_)) { 1 } else { usize::MAX }
+        if self.simple().is_some() { 1 } else { usize::MAX }
+    }
+
+    /// Return the series if it is one whose state is the last fire time.
+    pub(crate) fn simple(&self) -> Option<&Simple> {
+        match self.inner.series() {
+            Series::Simple(series) => Some(series),
+            _ => None,
+        }
     }
 
     /// Return the datetime of a fire time.

@@ -46,7 +46,7 @@ def due_of_many(
         cursors,
         [pending[index] for index in indexes],
         now,
-        [policies[index].value for index in indexes],
+        [policies[index]._value_ for index in indexes],
         limit,
     )
     limits = _backend.iteration_limits()

@@ -266,7 +266,10 @@ class PlannedTrigger(Trigger):
         """
         if self.stateful:
             return super().due(pending, now, policy, limit)
-        return _limited(self._begun().due, pending, now, policy.value, limit)
+        try:
+            return (self._cursor or self._begun()).due(pending, now, policy._value_, limit)
+        except _backend.iteration_limits() as error:
+            raise MaxIterationsReached(str(error)) from error
 
     def __getstate__(self) -> dict[str, object]:
         state = {"version": _STATE_VERSION, **self._fields()}

@@ -87,6 +87,18 @@ struct Known {
     found: Option<i64>,
 }
 
+impl Known {
+    /// From where on something can fire of what is from `low` on, which is where `searched` has been passed by: once
+    /// every wall time to come is, nothing does until a wall clock can read `found`.
+    #[inline]
+    fn pass(self, low: Micros) -> Option<Micros> {
+        if low.get() < self.searched * SECOND + DAY {
+            return Some(low);
+        }
+        Some(low.max(Micros::clamped(self.found? * SECOND - DAY)))
+    }
+}
+
 impl Memo {
     /// That of a series that has not been asked.
     pub const NONE: Memo = Memo {
@@ -95,6 +107,17 @@ impl Memo {
         offset: Offset::ZERO,
         page: Page::NONE,
     };
+
+    /// What the wall clock reads from an instant on, as a second of the month of the page, if both are known.
+    #[inline]
+    fn second_of_page(&self, low: Micros) -> Option<u32> {
+        if low < self.from || low >= self.until {
+            return None;
+        }
+        let since = low.since(Wall::from_second(self.page.first_second()).at(self.offset));
+        let second = u64::try_from(since).ok()?.div_ceil(SECOND as u64);
+        (second < u64::from(self.page.seconds())).then_some(second as u32)
+    }
 
     /// The offset at an instant, if it is known that its wall time has not been read before.
     #[inline]
@@ -128,39 +151,40 @@ impl CronSeries {
     #[must_use]
     pub fn first_after(&self, after: Micros, memo: &mut Memo) -> Option<Micros> {
         let low = after.saturating_add(1).max(self.start);
-        let at = match self.first_in_memo(low, memo) {
-            Some(at) => at,
-            None => self.first_over_spans(low, memo)?,
+        let at = match memo.second_of_page(low) {
+            Some(second) => self.first_in_month(second, memo)?,
+            None => self.first_over_spans(low, None, memo)?,
         };
         (at <= self.end).then_some(at)
     }
 
-    /// The first fire time from `low` on, if it is where the memo is.
+    /// The first fire time from a second of the month of the memo's page on.
     #[inline]
-    fn first_in_memo(&self, low: Micros, memo: &mut Memo) -> Option<Micros> {
-        if low < memo.from || low >= memo.until {
-            return None;
-        }
-        let since = low.since(Wall::from_second(memo.page.first_second()).at(memo.offset));
-        let second = u64::try_from(since).ok()?.div_ceil(SECOND as u64);
-        if second >= u64::from(memo.page.seconds()) {
-            return None;
-        }
-        let found = self.search.first_from(&mut memo.page, second as u32)?;
-        let second = memo.page.first_second() + i64::from(found);
-        Some(Wall::from_second(second).at(memo.offset)).filter(|at| *at < memo.until)
+    fn first_in_month(&self, second: u32, memo: &mut Memo) -> Option<Micros> {
+        let searched = memo.page.first_second() + i64::from(second);
+        let found = self.search.first_from(&mut memo.page, second);
+        let found = found.map(|found| memo.page.first_second() + i64::from(found));
+        let at = found.map(|found| Wall::from_second(found).at(memo.offset));
+        at.filter(|at| *at < memo.until).or_else(|| {
+            let known = Known { searched, found };
+            self.first_over_spans(known.pass(memo.until)?, Some(known), memo)
+        })
     }
 
     /// The first fire time from `low` on, span by span.
-    fn first_over_spans(&self, mut low: Micros, memo: &mut Memo) -> Option<Micros> {
-        let mut known: Option<Known> = None;
+    fn first_over_spans(
+        &self,
+        mut low: Micros,
+        mut known: Option<Known>,
+        memo: &mut Memo,
+    ) -> Option<Micros> {
         while low <= self.end {
             let span = self.zone.span(low);
             if low == span.start && self.fires_at_gap_end(&span) {
                 return Some(low);
             }
             let wall = self.first_pass(&span, low).wall(span.offset).second_from();
-            let Known { searched, found } = match known {
+            let now_known = match known {
                 Some(known)
                     if known.searched <= wall && known.found.is_none_or(|found| wall <= found) =>
                 {
@@ -168,8 +192,8 @@ impl CronSeries {
                 }
                 _ => Known { searched: wall, found: self.search.first(wall, &mut memo.page) },
             };
-            known = Some(Known { searched, found });
-            if let Some(second) = found {
+            known = Some(now_known);
+            if let Some(second) = now_known.found {
                 let at = Wall::from_second(second).at(span.offset);
                 if at < self.last_pass(&span) {
                     // The first instant after a gap may fire for what it swallowed.
@@ -179,11 +203,7 @@ impl CronSeries {
                     return Some(at);
                 }
             }
-            low = span.end;
-            // Once every wall time to come is past `searched`, nothing fires until a wall clock can read `found`.
-            if low.get() >= searched * SECOND + DAY {
-                low = low.max(Micros::clamped(found? * SECOND - DAY));
-            }
+            low = now_known.pass(span.end)?;
         }
         None
     }
