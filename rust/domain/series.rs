@@ -110,6 +110,28 @@ impl Simple {
         }
     }
 
+    #[inline]
+    fn visit(
+        &self,
+        after: Micros,
+        before: Micros,
+        limit: usize,
+        memos: &mut [Memo],
+        mut visit: impl FnMut(Micros, usize),
+    ) -> Option<Micros> {
+        if let (Simple::Cron(series), Some(memo)) = (self, memos.first_mut()) {
+            return series.visit(after, before, limit, memo, |at| visit(at, 0));
+        }
+        let mut last = None;
+        for _ in 0..limit {
+            match self.fire_after(last.unwrap_or(after), memos) {
+                Some((at, leaf)) if at < before => visit(*last.insert(at), leaf),
+                _ => break,
+            }
+        }
+        last
+    }
+
     fn last_of(state: &State) -> Option<Micros> {
         match state {
             State::At(at) => Some(*at),
@@ -175,18 +197,8 @@ impl Series {
         mut visit: impl FnMut(Micros, usize),
     ) -> Result<Option<State>, IterationLimitReached> {
         if let Series::Simple(series) = self {
-            let mut last = None;
-            let mut after = Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL);
-            for _ in 0..limit {
-                match series.fire_after(after, search.memos) {
-                    Some((at, leaf)) if at < before => {
-                        visit(at, leaf);
-                        (after, last) = (at, Some(at));
-                    }
-                    _ => break,
-                }
-            }
-            return Ok(last.map(State::At));
+            let after = Simple::last_of(state).unwrap_or(Micros::BEFORE_ALL);
+            return Ok(series.visit(after, before, limit, search.memos, visit).map(State::At));
         }
         let mut last = None;
         for _ in 0..limit {

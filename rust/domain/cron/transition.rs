@@ -119,6 +119,12 @@ impl Memo {
         (second < u64::from(self.page.seconds())).then_some(second as u32)
     }
 
+    /// The instant at which the wall clock reads a second of the month of the page.
+    #[inline]
+    fn instant(&self, second: u32) -> Micros {
+        Wall::from_second(self.page.first_second() + i64::from(second)).at(self.offset)
+    }
+
     /// The offset at an instant, if it is known that its wall time has not been read before.
     #[inline]
     pub(crate) fn offset_at(&self, at: Micros) -> Option<Offset> {
@@ -150,25 +156,64 @@ impl CronSeries {
     #[inline]
     #[must_use]
     pub fn first_after(&self, after: Micros, memo: &mut Memo) -> Option<Micros> {
-        let low = after.saturating_add(1).max(self.start);
-        let at = match memo.second_of_page(low) {
-            Some(second) => self.first_in_month(second, memo)?,
-            None => self.first_over_spans(low, None, memo)?,
-        };
+        let (at, _) = self.first(after.saturating_add(1).max(self.start), memo)?;
         (at <= self.end).then_some(at)
     }
 
-    /// The first fire time from a second of the month of the memo's page on.
+    /// Visit at most `limit` fire times later than `after` and earlier than `before`, and return the last of them.
     #[inline]
-    fn first_in_month(&self, second: u32, memo: &mut Memo) -> Option<Micros> {
+    pub fn visit(
+        &self,
+        after: Micros,
+        before: Micros,
+        limit: usize,
+        memo: &mut Memo,
+        mut visit: impl FnMut(Micros),
+    ) -> Option<Micros> {
+        let mut last = None;
+        let mut fired = None;
+        for _ in 0..limit {
+            let found = if let Some(second) = fired {
+                self.first_in_month(second + 1, memo)
+            } else {
+                let after = last.unwrap_or(after);
+                self.first(after.saturating_add(1).max(self.start), memo)
+            };
+            match found {
+                Some((at, second)) if at < before && at <= self.end => {
+                    visit(*last.insert(at));
+                    fired = second.or_else(|| memo.second_of_page(at));
+                }
+                _ => break,
+            }
+        }
+        last
+    }
+
+    /// The first fire time from `low` on, whenever the series ends, and what `first_in_month` says beside it.
+    #[inline]
+    fn first(&self, low: Micros, memo: &mut Memo) -> Option<(Micros, Option<u32>)> {
+        match memo.second_of_page(low) {
+            Some(second) => self.first_in_month(second, memo),
+            None => Some((self.first_over_spans(low, None, memo)?, None)),
+        }
+    }
+
+    /// The first fire time from a second of the month of the memo's page on, and which second of it that then is, if it
+    /// is within the memo.
+    #[inline]
+    fn first_in_month(&self, second: u32, memo: &mut Memo) -> Option<(Micros, Option<u32>)> {
         let searched = memo.page.first_second() + i64::from(second);
         let found = self.search.first_from(&mut memo.page, second);
-        let found = found.map(|found| memo.page.first_second() + i64::from(found));
-        let at = found.map(|found| Wall::from_second(found).at(memo.offset));
-        at.filter(|at| *at < memo.until).or_else(|| {
-            let known = Known { searched, found };
-            self.first_over_spans(known.pass(memo.until)?, Some(known), memo)
-        })
+        if let Some(second) = found {
+            let at = memo.instant(second);
+            if at < memo.until {
+                return Some((at, found));
+            }
+        }
+        let found = found.map(|second| memo.page.first_second() + i64::from(second));
+        let known = Known { searched, found };
+        Some((self.first_over_spans(known.pass(memo.until)?, Some(known), memo)?, None))
     }
 
     /// The first fire time from `low` on, span by span.
