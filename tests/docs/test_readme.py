@@ -43,9 +43,10 @@ def test_ratio_is_that_of_two_figures_of_the_row() -> None:
 
 def test_summary_says_what_the_figures_do() -> None:
     """Where rota is ahead, and where it is behind; if that has changed, so must the sentence."""
-    assert "ahead in\ncomputing fire times and in running what is due" in README
+    assert (
+        "ahead in\ncomputing fire times, in adding schedules and in running what is due" in README
+    )
     assert "behind in adding single jobs (pgqueuer, procrastinate, huey)" in README
-    assert "adding schedules to memory (APScheduler 4)" in README
     for line in excerpt.render(MEASURED).splitlines():
         if line.startswith("| next fire time"):
             assert float(line.split("×")[1].removesuffix(" |").replace(",", "")) > 1
@@ -64,8 +65,11 @@ def test_summary_says_what_the_figures_do() -> None:
         ("SQLite", "huey"),
     ):
         assert rate(store, library, "add a job") > rate(store, ours[store], "add a job")
+    for store in ours:
+        theirs = rate(store, "APScheduler 4", "add a schedule")
+        assert theirs < rate(store, ours[store], "add a schedule")
     row = excerpt._row(MEASURED, *_in_memory("add a schedule"))
-    assert row["APScheduler 4"] > row["rota"], "of the same number of digits"
+    assert row["APScheduler 4"] < row["rota"], "of the same number of digits"
 
 
 def _in_memory(column: str) -> tuple[str, list[str]]:
