@@ -128,7 +128,7 @@ def test_forecast_counts_by_hour_and_by_task(store: Store, tmp_path: Path) -> No
     assert hours == {"03"}
     assert forecast["busiest_minute"] == {"minute": "2035-01-01T03:00:00+00:00", "runs": 1}
     assert chart.read_text(encoding="utf-8").count("<rect") == 72
-    assert "3 runs of 1 schedules" in store("forecast", *options)
+    assert "3 runs of 1 schedule " in store("forecast", *options)
 
 
 def test_doctor_finds_nothing_wrong_with_what_is_well(store: Store) -> None:

@@ -192,7 +192,7 @@ def test_readme_leads_from_nothing_to_a_schedule_that_survives(shell: Shell) -> 
     assert all(command.startswith("rota ") for command in look)
     listed, forecast = (shell.run(command) for command in look)
     assert re.search(r"^report-for-ada\treport\tactive\t", listed, re.MULTILINE)
-    assert re.search(r"^3600 runs of 1 schedules ", forecast, re.MULTILINE)
+    assert re.search(r"^3600 runs of 1 schedule ", forecast, re.MULTILINE)
 
     with shell.start(run) as second:
         after = fire_times(second.next_lines(3))

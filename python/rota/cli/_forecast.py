@@ -119,7 +119,7 @@ def _micros(moment: datetime) -> int:
 
 def _print(forecast: Mapping[str, Any]) -> None:
     click.echo(
-        f"{forecast['runs']} runs of {forecast['schedules']} schedules"
+        f"{_many(forecast['runs'], 'run')} of {_many(forecast['schedules'], 'schedule')}"
         f" from {forecast['from']:%a %d %b %H:%M} to {forecast['to']:%a %d %b %H:%M}"
     )
     most = max((each["runs"] for each in forecast["by_hour"]), default=0)
@@ -131,7 +131,13 @@ def _print(forecast: Mapping[str, Any]) -> None:
         click.echo(f"  {runs:>8}  {task_id}")
     busiest = forecast["busiest_minute"]
     if busiest is not None:
-        click.echo(f"\nBusiest minute: {busiest['minute']:%a %d %b %H:%M}, {busiest['runs']} runs")
+        click.echo(
+            f"\nBusiest minute: {busiest['minute']:%a %d %b %H:%M}, {_many(busiest['runs'], 'run')}"
+        )
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _svg(forecast: Mapping[str, Any]) -> str:
