@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventBrokerConformance"]
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 30.0
 _variable: ContextVar[str] = ContextVar("rota_conformance_variable", default="unset")
 
 
