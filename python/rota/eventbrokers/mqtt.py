@@ -183,7 +183,6 @@ class _Link(Link):
         while not condition():
             if self._failure is not None:
                 raise ConnectionError(self._failure)
-            self._changed = anyio.Event()
             await self._changed.wait()
 
     def _note(self, **changes: Any) -> None:
@@ -193,7 +192,7 @@ class _Link(Link):
     def _set(self, changes: Mapping[str, Any]) -> None:
         for name, value in changes.items():
             setattr(self, name, value)
-        self._changed.set()
+        self._wake()
 
     # what the thread of paho calls
 
@@ -232,4 +231,9 @@ class _Link(Link):
 
     def _confirm(self, mid: int) -> None:
         self._unconfirmed.discard(mid)
-        self._changed.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have all who wait look again: who receives and who sends do so at the same time."""
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
