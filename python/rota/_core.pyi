@@ -45,7 +45,7 @@ DaySpec: TypeAlias = tuple[int, int, int, int, int, int]
 CronFields: TypeAlias = tuple[int, int, int, int, bytes | None, int, DaySpec, DaySpec, bool]
 
 class IterationLimitReached(Exception):
-    """The children of an all_of plan did not meet within max_iterations iterations of one call."""
+    """Children of all_of did not meet within max_iterations, or within the steps that nested ones may take together."""
 
 @final
 class Zone:

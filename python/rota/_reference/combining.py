@@ -1,7 +1,8 @@
-"""Unions of series."""
+"""Unions of series, and what they have in common with meetings."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from rota._reference.instant import MAX_MICROS, MIN_MICROS
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from rota._reference.steps import Steps
     from rota._reference.zone import Zone
 
-__all__ = ["MixedUnion", "SimpleUnion", "any_of"]
+__all__ = ["Combination", "MixedUnion", "SimpleUnion", "any_of"]
 
 _NEVER = MAX_MICROS + 1
 
@@ -51,16 +52,32 @@ class SimpleUnion(SimpleSeries):
         return _latest(child.last_at_or_before(at) for child in self._children)
 
 
-class MixedUnion(Series):
-    """The union of series that are not all simple.
-
-    Its state is the last fire time and the states of the children before the fire times that they have pending.
-    """
+class Combination(Series):
+    """A series whose state is made of the states of its children."""
 
     __slots__ = ("_children",)
 
     def __init__(self, children: Sequence[Series]) -> None:
         self._children = tuple(children)
+
+    def zone_of(self, state: State) -> Zone:
+        pairs = list(zip(self._children, self._states(state), strict=True))
+        lasts = [child.last_of(each) for child, each in pairs]
+        child, each = pairs[lasts.index(self.last_of(state))]
+        return child.zone_of(each)
+
+    @abstractmethod
+    def _states(self, state: State) -> list[State]:
+        """Return the states of the children."""
+
+
+class MixedUnion(Combination):
+    """The union of series that are not all simple.
+
+    Its state is the last fire time and the states of the children before the fire times that they have pending.
+    """
+
+    __slots__ = ()
 
     def advance(
         self, state: State, before: int = _NEVER, steps: Steps | None = None
@@ -102,12 +119,6 @@ class MixedUnion(Series):
         assert isinstance(state, list)
         assert isinstance(state[0], int)
         return state[0]
-
-    def zone_of(self, state: State) -> Zone:
-        pairs = list(zip(self._children, self._states(state), strict=True))
-        lasts = [child.last_of(each) for child, each in pairs]
-        child, each = pairs[lasts.index(self.last_of(state))]
-        return child.zone_of(each)
 
     def check(self, state: object) -> State:
         if state is None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rota._reference.combining import Combination
 from rota._reference.error import IterationLimitReached
 from rota._reference.instant import MAX_MICROS
-from rota._reference.series import Series, SimpleSeries
+from rota._reference.series import SimpleSeries
 from rota._reference.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rota._reference.series import Fire, State
-    from rota._reference.zone import Zone
+    from rota._reference.series import Fire, Series, State
 
 __all__ = ["MAX_WALK", "AllOfSeries"]
 
@@ -26,7 +26,7 @@ _NESTED_RENEWAL_TRIES = 4
 MAX_WALK = 4096
 
 
-class AllOfSeries(Series):
+class AllOfSeries(Combination):
     """The meetings of its children: fire times, one of each child, at most `threshold` apart.
 
     Its state is the states of the children after a meeting. A child that is earlier than the latest of the pending
@@ -34,7 +34,7 @@ class AllOfSeries(Series):
     describes it, or at once as here, the next meeting is the same.
     """
 
-    __slots__ = ("_children", "_max_iterations", "_threshold")
+    __slots__ = ("_max_iterations", "_threshold")
 
     def __init__(self, children: Sequence[Series], threshold: int, max_iterations: int) -> None:
         if not children:
@@ -43,7 +43,7 @@ class AllOfSeries(Series):
             raise ValueError(f"threshold must not be negative, got: {threshold}")
         if max_iterations < 1:
             raise ValueError(f"max_iterations must be positive, got: {max_iterations}")
-        self._children = tuple(children)
+        super().__init__(children)
         self._threshold = threshold
         self._max_iterations = max_iterations
 
@@ -108,12 +108,6 @@ class AllOfSeries(Series):
             for child, each in zip(self._children, self._states(state), strict=True)
         ]
         return min(last for last in lasts if last is not None)
-
-    def zone_of(self, state: State) -> Zone:
-        pairs = list(zip(self._children, self._states(state), strict=True))
-        lasts = [child.last_of(each) for child, each in pairs]
-        child, each = pairs[lasts.index(self.last_of(state))]
-        return child.zone_of(each)
 
     def check(self, state: object) -> State:
         if state is None:

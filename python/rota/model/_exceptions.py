@@ -159,4 +159,4 @@ class DeserializationError(RotaError, ValueError):
 
 
 class MaxIterationsReached(RotaError, RuntimeError):
-    """An `AndTrigger` found no common fire time within its maximum number of iterations."""
+    """An `AndTrigger` found no common fire time within its `max_iterations`, or within the steps of nested ones."""

@@ -114,7 +114,7 @@ def stopped(
 def traceback_text(exc: BaseException) -> str:
     """Return the end of the traceback, for the log, without the frames in which rota called the job.
 
-    What rota itself refused, before it called anything, has only such frames: they tell nothing.
+    What rota itself raised, because it refused or ended the job, has only such frames: they tell nothing.
     """
     frames = exc.__traceback__
     while frames is not None and _is_ours(frames):

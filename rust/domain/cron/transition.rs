@@ -88,8 +88,8 @@ struct Known {
 }
 
 impl Known {
-    /// From where on something can fire of what is from `low` on, which is where `searched` has been passed by: once
-    /// every wall time to come is, nothing does until a wall clock can read `found`.
+    /// From where on something can fire, given that nothing does before `low`: once every wall time to come is past
+    /// `searched`, nothing does until a wall clock can read `found`. None if nothing ever does.
     #[inline]
     fn pass(self, low: Micros) -> Option<Micros> {
         if low.get() < self.searched * SECOND + DAY {
