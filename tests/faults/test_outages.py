@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from rota import IntervalTrigger, JobOutcome
 from rota.model import AbandonedPolicy
+from rota.schedulers._job_loop import RECORDING_SECONDS
 from tests._private_servers import PostgreSQL
 from tests._processes import pause
 from tests._proxy import Proxy
@@ -219,8 +220,14 @@ def test_node_that_is_stopped_while_the_store_is_cut_off_ends_by_itself(
     observer = cluster.observer
     observer.configure_task("linger", func=_tasks.linger)
     job = observer.add_job("linger", args=[60], result_expiration_time=3600)
+    outlasts_the_stop = (
+        RECORDING_SECONDS * 3
+    )  # else the job is given up as lost, with nothing left to record
     node = cluster.start(
-        "cut-off", url=server.url_at(proxy.port), lease_seconds=5, attempt_seconds=2
+        "cut-off",
+        url=server.url_at(proxy.port),
+        lease_seconds=outlasts_the_stop,
+        attempt_seconds=2,
     )
     cluster.wait_for(1, "began")
     proxy.hold()
