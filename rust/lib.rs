@@ -21,7 +21,7 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
     /// Raised with every change of what this module offers, so that a stale build is noticed.
     #[pymodule_export]
-    const API_VERSION: i64 = 2;
+    const API_VERSION: i64 = 3;
     #[pymodule_export]
     const MIN_MICROS: i64 = rota_domain::instant::Micros::MIN.get();
     #[pymodule_export]

@@ -67,6 +67,12 @@ class Zone:
         Spans are maximal (neighbours differ in offset) and tile MIN_MICROS to MAX_MICROS + 1.
         """
 
+    def instant(self, moment: datetime) -> int | None:
+        """Return the instant of a wall time of this zone. The fold tells the pass of an overlap; the tzinfo is unread.
+
+        None if the wall clock never reads it, or the instant is outside of the years 1 to 9999.
+        """
+
     def to_datetime(self, at: int) -> datetime:
         """Return the wall time of at: aware, with the right fold. Raise ValueError outside of the years 1 to 9999."""
 

@@ -14,14 +14,15 @@ from datetime import datetime, timezone, tzinfo
 from struct import unpack
 from threading import Lock
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import anyio
 
+from rota._uuids import uuid_of
 from rota.abc._clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
 __all__ = [
     "SystemClock",
@@ -118,7 +119,7 @@ class _GrowingIds:
                 self._last += 1 + self._step()
             value = self._last
         high, low = value >> 62, value & (1 << 62) - 1
-        return UUID(int=(high >> 12) << 80 | 0x7 << 76 | (high & 0xFFF) << 64 | 0b10 << 62 | low)
+        return uuid_of((high >> 12) << 80 | 0x7 << 76 | (high & 0xFFF) << 64 | 0b10 << 62 | low)
 
 
 _growing_ids = _GrowingIds()

@@ -56,7 +56,8 @@ pub(crate) fn read<'py>(
     }
 }
 
-fn wall_of(moment: &Bound<'_, PyDateTime>) -> PyResult<Wall> {
+/// Return what an aware or naive datetime reads.
+pub(crate) fn wall_of(moment: &Bound<'_, PyDateTime>) -> PyResult<Wall> {
     let month = Month::new(moment.get_year(), moment.get_month());
     let day = month
         .day(moment.get_day())

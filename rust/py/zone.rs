@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyTzInfo};
+use pyo3::types::{PyDateTime, PyTimeAccess, PyTzInfo};
+use rota_domain::instant::Micros;
 use rota_domain::zone;
 
 use crate::py::datetime;
@@ -52,6 +53,16 @@ impl Zone {
     fn span_at(&self, at: Instant) -> (i64, i64, i64) {
         let span = self.spans.span(at.0);
         (span.start.get(), span.end.get(), span.offset.get())
+    }
+
+    /// Return the instant of a wall time of this zone. The fold tells the pass of an overlap; the tzinfo is unread.
+    ///
+    /// None if the wall clock never reads it, or the instant is outside of the years 1 to 9999.
+    fn instant(&self, moment: &Bound<'_, PyDateTime>) -> PyResult<Option<i64>> {
+        let wall = datetime::wall_of(moment)?;
+        let at = self.spans.instant(wall, moment.get_fold());
+        let within = (Micros::MIN..=Micros::MAX).contains(&at);
+        Ok((within && self.spans.wall(at).0 == wall).then(|| at.get()))
     }
 
     /// Return the wall time of at: aware, with the right fold. Raise ValueError outside of the years 1 to 9999.

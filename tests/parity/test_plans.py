@@ -6,6 +6,7 @@ import os
 import random
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, strategies as st
@@ -189,6 +190,37 @@ def test_spans_of_zones(cores: tuple[Core, Core], part: int) -> None:
                 outcome(reference.to_datetime, at)
             ), key
             at = span[1]
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_wall_times_near_every_transition(cores: tuple[Core, Core], part: int) -> None:
+    """The instant of a wall time is the one that `zoneinfo` knows; there is none of what the clock skips."""
+    checked = skipped = 0
+    for key in sample(ALL_ZONES[part::8], 8) + SPECIAL_ZONES[part::8]:
+        tz = ZoneInfo(key)
+        zones = [zone_of(core, key) for core in cores]
+        for change in transitions_of(key):
+            for minutes in range(-90, 91, 15):
+                there = (EPOCH + timedelta(microseconds=change)).astimezone(tz)
+                naive = there.replace(tzinfo=None, fold=0) + timedelta(minutes=minutes)
+                for fold in (0, 1):
+                    moment = naive.replace(tzinfo=tz, fold=fold)
+                    utc = moment.astimezone(timezone.utc)
+                    exists = utc.astimezone(tz).replace(tzinfo=None) == naive
+                    expected = (utc - EPOCH) // timedelta(microseconds=1) if exists else None
+                    assert [zone.instant(moment) for zone in zones] == [expected] * 2, moment
+                    checked += 1
+                    skipped += not exists
+    assert 0 < skipped < checked
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_wall_times_at_the_ends_of_the_years(cores: tuple[Core, Core], year: int) -> None:
+    for key in ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin"):
+        tz = ZoneInfo(key)
+        for month, day, hour in ((1, 1, 0), (1, 1, 12), (12, 31, 12), (12, 31, 23)):
+            moment = datetime(year, month, day, hour, 30, tzinfo=tz)
+            assert_same(cores, lambda core, key=key, at=moment: zone_of(core, key).instant(at))
 
 
 @pytest.mark.parametrize("part", range(8))

@@ -116,3 +116,23 @@ def test_position_that_does_not_fit_is_refused(backend: object, position: object
 def test_trigger_is_not_changed_by_assignment() -> None:
     with pytest.raises(AttributeError):
         setattr(DAILY, "hour", "2")  # noqa: B010 - type checkers refuse the other form
+
+
+@pytest.mark.parametrize("lookalike", [True, 1.0])
+def test_what_equals_something_accepted_before_is_still_refused(lookalike: Any) -> None:
+    CronTrigger(minute=1, timezone="UTC")
+    with pytest.raises(TypeError, match=f"minute must be text or an integer, got: {lookalike}"):
+        CronTrigger(minute=lookalike, timezone="UTC")
+
+
+def test_true_is_no_number_of_seconds_even_after_one_was_accepted() -> None:
+    IntervalTrigger(seconds=1)
+    with pytest.raises(TypeError, match="seconds must be a number, got: True"):
+        IntervalTrigger(seconds=True)
+
+
+@pytest.mark.parametrize("either_day", [0, 1])
+def test_numbers_do_not_pass_for_truth_values(either_day: Any) -> None:
+    CronTrigger(day=1, either_day=bool(either_day), timezone="UTC")
+    with pytest.raises(TypeError, match=f"either_day must be a bool, got: {either_day}"):
+        CronTrigger(day=1, either_day=either_day, timezone="UTC")

@@ -20,6 +20,7 @@ __all__ = ["MAX_OFFSET", "Span", "Zone"]
 MAX_OFFSET = DAY
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH_DAY = _EPOCH.toordinal()
 #: A foreign zone is asked once a day, this many days before and after an instant.
 _FOREIGN_REACH = 40
 _MAX_YEAR = 9999
@@ -94,6 +95,26 @@ class Zone:
         """Return the first instant, the first instant after, and the offset of the span that holds `at`."""
         span = self.span(min(max(at, MIN_MICROS), MAX_MICROS))
         return span.start, span.end, span.offset
+
+    def instant(self, moment: datetime) -> int | None:
+        """Return the instant of a wall time of this zone, whose fold tells the pass of an overlap.
+
+        None if the wall clock never reads it, or the instant is outside of the years 1 to 9999.
+        """
+        second = (moment.hour * 60 + moment.minute) * 60 + moment.second
+        wall = (moment.toordinal() - _EPOCH_DAY) * DAY + second * SECOND + moment.microsecond
+        span = self._recent
+        if span.fold_end <= wall - span.offset < span.fold_start:
+            return wall - span.offset
+        span = self.span(min(max(wall - DAY, MIN_MICROS), MAX_MICROS))
+        while span.end <= MAX_MICROS:
+            bounds = span.offset, span.after
+            if wall < span.end + (min(bounds) if moment.fold else max(bounds)):
+                break
+            span = self.span(span.end)
+        at = wall - span.offset
+        exists = MIN_MICROS <= at <= MAX_MICROS and at + self.span(at).offset == wall
+        return at if exists else None
 
     def to_datetime(self, at: int) -> datetime:
         """Return the wall time of `at`: aware, with the right fold. Raise ValueError outside of `first`-`last`."""

@@ -9,7 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["copier", "maker"]
+__all__ = ["copier", "maker", "setter"]
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
 
@@ -49,6 +49,19 @@ def maker(cls: type[T], *given: str) -> Callable[..., T]:
     return _generate(cls, given, values.items(), defaults)
 
 
+def setter(cls: type, *fields: str) -> Callable[..., None]:
+    """Make a function that sets fields of an instance of an attrs class with slots, given their values in this order.
+
+    It is for an initializer that has converted and validated them: it takes half the time of the one that attrs makes.
+    """
+    lines = [f"def set_all(made, {', '.join(fields)}):"]
+    lines += [f"    set_{name}(made, {name})" for name in fields]
+    namespace = {f"set_{name}": getattr(cls, name).__set__ for name in fields}
+    exec("\n".join(lines), namespace)
+    function: Callable[..., None] = namespace["set_all"]
+    return function
+
+
 def _generate(
     cls: type[T],
     parameters: Iterable[str],
@@ -56,12 +69,28 @@ def _generate(
     namespace: dict[str, Any],
 ) -> Callable[..., T]:
     """Return a function that makes an instance and puts expressions of the parameters into its slots."""
-    lines = [f"def make({', '.join(parameters)}):", "    made = new(cls)"]
-    for name, value in values:
-        lines.append(f"    set_{name}(made, {value})")
-        namespace[f"set_{name}"] = getattr(cls, name).__set__
-    lines.append("    return made")
     namespace |= {"new": object.__new__, "cls": cls}
+    lines = [f"def make({', '.join(parameters)}):"]
+    if cls.__module__.partition(".")[0] == "rota":
+        namespace["opened"] = _opened(cls)
+        lines += ["    made = new(opened)"]
+        lines += [f"    made.{name} = {value}" for name, value in values]
+        lines += ["    made.__class__ = cls"]
+    else:  # a user's may want to know of its subclasses
+        lines += ["    made = new(cls)"]
+        for name, value in values:
+            lines.append(f"    set_{name}(made, {value})")
+            namespace[f"set_{name}"] = getattr(cls, name).__set__
+    lines.append("    return made")
     exec("\n".join(lines), namespace)
     function: Callable[..., T] = namespace["make"]
     return function
+
+
+def _opened(cls: type[T]) -> type[T]:
+    """Return a class of the same layout whose instances can be changed, and become instances of `cls`.
+
+    An assignment that Python knows to end in a slot takes a tenth of the time of a call that sets it.
+    """
+    unguarded = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(f"_Opened{cls.__name__}", (cls,), {"__slots__": (), **unguarded})

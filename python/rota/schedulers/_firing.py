@@ -41,6 +41,16 @@ _new_job = maker(
     "serial",
     "created_at",
 )
+_result = maker(
+    ScheduleResult,
+    "schedule_id",
+    "task_id",
+    "trigger",
+    "last_fire_time",
+    "next_fire_time",
+    "token",
+    "jobs",
+)
 
 
 def firings(
@@ -86,14 +96,14 @@ def _firing(
             token=schedule.token,
             error=_describe(exc),
         )
-    return ScheduleResult(
-        schedule_id=schedule.id,
-        task_id=schedule.task_id,
-        trigger=schedule.trigger,
-        last_fire_time=times[-1] if times else schedule.last_fire_time,
-        next_fire_time=following,
-        token=schedule.token,
-        jobs=jobs,
+    return _result(
+        schedule.id,
+        schedule.task_id,
+        schedule.trigger,
+        times[-1] if times else schedule.last_fire_time,
+        following,
+        schedule.token,
+        jobs,
     )
 
 

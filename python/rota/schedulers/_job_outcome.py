@@ -38,6 +38,7 @@ _result = maker(
     "return_value",
     "attempt",
 )
+_release = maker(JobRelease, "job", "result")
 
 MAX_TRACEBACK_TEXT = 4_096  #: characters of a traceback that are logged
 
@@ -62,7 +63,7 @@ def ended(
         return_value,
         job.attempt,
     )
-    return JobRelease(job=job, result=result)
+    return _release(job, result)
 
 
 def failed(

@@ -22,4 +22,4 @@ class StoreTime:
     def at(self, monotonic: float) -> datetime:
         """Return the store's time at a reading of the monotonic clock."""
         assert self._at is not None, "nothing is timed before something was claimed"
-        return self._at + timedelta(seconds=monotonic - self._since)
+        return self._at + timedelta(0, monotonic - self._since)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from rota.triggers._definition import TriggerDefinitionError, TriggerTypeError, as_integer, quote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rota._core import CronFields, DaySpec
 
 __all__ = [
     "FIELDS",
     "CronTexts",
     "ParsedCron",
-    "check_types",
     "complete_fields",
     "parse_fields",
     "split_crontab",
@@ -95,15 +96,15 @@ class ParsedCron(NamedTuple):
     wildcard: bool  #: whether the second, the minute or the hour has a `*`, so that the trigger follows real time
 
 
-def split_crontab(expression: str, seconds: bool) -> dict[str, str]:
+def split_crontab(expression: str, seconds: bool) -> Mapping[str, str]:
     """Return the fields of a crontab expression: five, or six that begin with the second; or of a macro."""
     if not isinstance(expression, str):
         raise TriggerTypeError(f"cron expression must be text, got: {quote(expression)}")
-    return dict(_split(expression, bool(seconds)))
+    return _split(expression, bool(seconds))
 
 
 @lru_cache(maxsize=_MAX_CACHED)
-def _split(expression: str, seconds: bool) -> tuple[tuple[str, str], ...]:
+def _split(expression: str, seconds: bool) -> Mapping[str, str]:
     _check_text("cron expression", expression)
     text = expression.strip()
     if text.startswith("@"):
@@ -114,22 +115,20 @@ def _split(expression: str, seconds: bool) -> tuple[tuple[str, str], ...]:
             )
         text, seconds = _MACROS[text.lower()], False
     names = ("second", "minute", "hour", "day", "month", "day_of_week")[0 if seconds else 1 :]
-    texts = text.replace("\t", " ").split(" ")
-    texts = [each for each in texts if each]
+    texts = [each for each in text.replace("\t", " ").split(" ") if each]
     if len(texts) != len(names):
         raise TriggerDefinitionError(
             f"cron expression must have {len(names)} fields ({' '.join(names)}), got: {quote(expression)}"
         )
-    return tuple(zip(names, texts, strict=True))
+    return dict(zip(names, texts, strict=True))
 
 
-@lru_cache(maxsize=_MAX_CACHED, typed=True)
 def complete_fields(values: tuple[object, ...]) -> CronTexts:
     """Return the texts of `values`, one for each of `FIELDS`.
 
     A field that is not given is `*` if it is more significant than one that is, else as small as can be.
     """
-    check_types(values)
+    _check_types(values)
     texts, others = [], _LEAST
     for name, value in zip(reversed(FIELDS), reversed(values), strict=True):
         if value is None:
@@ -141,7 +140,6 @@ def complete_fields(values: tuple[object, ...]) -> CronTexts:
     return year, month, day, week, day_of_week, hour, minute, second
 
 
-@lru_cache(maxsize=_MAX_CACHED)
 def parse_fields(texts: CronTexts, either_day: bool) -> ParsedCron:
     """Return what `texts`, one for each of `FIELDS`, say.
 
@@ -162,7 +160,7 @@ def parse_fields(texts: CronTexts, either_day: bool) -> ParsedCron:
     return ParsedCron(masks, "*" in second + minute + hour)
 
 
-def check_types(values: tuple[object, ...]) -> None:
+def _check_types(values: tuple[object, ...]) -> None:
     """Raise if a value is neither text nor an integer."""
     for name, value in zip(FIELDS, values, strict=True):
         if value is None or isinstance(value, str):
@@ -173,8 +171,10 @@ def check_types(values: tuple[object, ...]) -> None:
 
 def _as_text(name: str, value: object) -> str:
     if isinstance(value, str):
-        _check_text(name, value)
-        return value.strip()
+        text = value.strip()
+        if not (text and value.isascii() and len(value) <= _MAX_LENGTH):
+            _check_text(name, value)
+        return text
     return str(as_integer(name, value, _RANGES[name].low, _RANGES[name].high))
 
 

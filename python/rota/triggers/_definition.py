@@ -39,7 +39,6 @@ _MAX_ISO_LENGTH = 64
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROS = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of wall times
-_LAST_YEAR = 9999
 _EPOCH_IN_UTC = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -108,7 +107,7 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo | None = None) -> d
         raise TriggerTypeError(f"{name} must be a datetime, got: {quote(value)}")
     if moment.tzinfo is None:
         moment = _localize(moment, zone or local_zone())
-    elif type(moment.tzinfo) is ZoneInfo and _is_plain(moment):
+    elif type(moment.tzinfo) is ZoneInfo and _exists(moment, moment.tzinfo):
         return moment
     if moment.utcoffset() is None:
         raise TriggerDefinitionError(
@@ -129,10 +128,10 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo | None = None) -> d
     return moment
 
 
-def _is_plain(moment: datetime) -> bool:
-    """Tell whether `moment` is far from the ends of the years, and from any transition of its zone."""
-    other_pass = moment.replace(fold=1 - moment.fold)
-    return 1 < moment.year < _LAST_YEAR and moment.utcoffset() == other_pass.utcoffset()
+def _exists(moment: datetime, zone: ZoneInfo) -> bool:
+    """Tell whether the wall clock of a zone reads `moment` within the years 1 to 9999, as far as that is known."""
+    known = _backend.zone(zone)
+    return known is not None and known.instant(moment) is not None
 
 
 def _as_zoned(name: str, text: str) -> datetime:

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from rota._core import Cursor, Plan
+    from rota._core import Cursor, Plan, Zone
     from rota.model._enums import CoalescePolicy
 
 __all__ = [
     "PlannedTrigger",
     "built_in",
     "definition",
+    "micros_in",
     "moment_field",
     "set_starts_now",
     "shared_plan",
@@ -77,6 +78,12 @@ def shared_plan(compile_plan: Callable[..., Plan], *arguments: object) -> Plan:
     Many schedules have triggers of the same definition; a plan does not change, and is most of what they weigh.
     """
     return compile_plan(*arguments)
+
+
+def micros_in(zone: Zone, moment: datetime) -> int:
+    """Return the instant of a checked moment, quickly if it is one of `zone`."""
+    at = zone.instant(moment) if moment.tzinfo is zone.tzinfo else None
+    return to_micros(moment) if at is None else at
 
 
 _STATE_VERSION = 1

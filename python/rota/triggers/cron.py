@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from attrs import define
 
 from rota import _backend
-from rota.triggers._cron_syntax import (
-    FIELDS,
-    CronTexts,
-    check_types,
-    complete_fields,
-    parse_fields,
-    split_crontab,
-)
+from rota.model._copies import setter
+from rota.triggers._cron_syntax import FIELDS, complete_fields, parse_fields, split_crontab
 from rota.triggers._definition import (
     TriggerDefinitionError,
     TriggerTypeError,
@@ -23,27 +20,30 @@ from rota.triggers._definition import (
     check_order,
     now_in,
     quote,
-    to_micros,
 )
 from rota.triggers._planned import (
     PlannedTrigger,
     definition,
+    micros_in,
     moment_field,
     set_starts_now,
     shared_plan,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
 
-    from rota._core import Plan
+    from rota._core import CronFields, Plan, Zone
 
 __all__ = ["CronTrigger", "Gap", "Overlap", "set_default_policies"]
 
 Gap = Literal["auto", "skip", "shift_to_gap_end"]
 Overlap = Literal["auto", "first", "second", "both"]
 
-_Choice = TypeVar("_Choice", Gap, Overlap)
+#: The fields but for the bounds and the zone.
+_Definition: TypeAlias = "tuple[str, str, str, str, str, str, str, str, bool, Gap, Overlap]"
 
 _GAPS = {"skip": 0, "shift_to_gap_end": 1}
 _OVERLAPS = {"first": 0, "second": 1, "both": 2}
@@ -98,23 +98,28 @@ class CronTrigger(PlannedTrigger):
         overlap: Overlap | None = None,
         either_day: bool = False,
     ) -> None:
-        texts = _texts((year, month, day, week, day_of_week, hour, minute, second))
-        if not isinstance(either_day, bool):
-            raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
-        parse_fields(texts, either_day)
+        given = (
+            year,
+            month,
+            day,
+            week,
+            day_of_week,
+            hour,
+            minute,
+            second,
+            either_day,
+            _default_gap if gap is None else gap,
+            _default_overlap if overlap is None else overlap,
+        )
+        try:
+            rule = _read(*given)
+        except TypeError:
+            rule = _read.__wrapped__(*given)  # which tells what is wrong with one that has no hash
         zone = as_timezone(timezone)
         start = now_in(zone) if start_time is None else as_moment("start_time", start_time, zone)
         end = None if end_time is None else as_moment("end_time", end_time, zone)
         check_order("time", start, end)
-        self.__attrs_init__(
-            **dict(zip(FIELDS, texts, strict=True)),
-            start_time=start,
-            end_time=end,
-            timezone=zone,
-            gap=_choose("gap", gap, _default_gap, _GAPS),
-            overlap=_choose("overlap", overlap, _default_overlap, _OVERLAPS),
-            either_day=either_day,
-        )
+        _set_fields(self, *rule.definition, start, end, zone)
         set_starts_now(self, start_time is None)
 
     _define = __init__
@@ -153,60 +158,107 @@ class CronTrigger(PlannedTrigger):
 
     def _policies(self) -> tuple[Gap, Overlap]:
         """Return what is done in a gap and in an overlap, which `auto` leaves to the fields."""
-        wildcard = parse_fields(_texts_of(self), self.either_day).wildcard
-        gap: Gap = "skip" if wildcard else "shift_to_gap_end"
-        overlap: Overlap = "both" if wildcard else "first"
-        return (
-            gap if self.gap == "auto" else self.gap,
-            overlap if self.overlap == "auto" else self.overlap,
-        )
+        rule = _rule(_definition_of(self))
+        return rule.gap, rule.overlap
 
     def _build(self, core: _backend.Core) -> Plan:
-        parsed = parse_fields(_texts_of(self), self.either_day)
-        gap, overlap = self._policies()
+        zone = _backend.zone_in(core, self.timezone)
         return shared_plan(
+            _compile,
             core.Plan.cron,
-            _backend.zone_in(core, self.timezone),
-            parsed.masks,
-            to_micros(self.start_time),
-            None if self.end_time is None else to_micros(self.end_time),
-            _GAPS[gap],
-            _OVERLAPS[overlap],
+            zone,
+            _rule(_definition_of(self)),
+            micros_in(zone, self.start_time),
+            None if self.end_time is None else micros_in(zone, self.end_time),
         )
+
+
+@define(eq=False)
+class _Rule:
+    """What a definition says but for its bounds and its zone. There is one of those that say the same, mostly.
+
+    :param definition: the fields of a trigger
+    :param masks: what the texts among them say
+    :param gap: what is done in a gap, which `auto` leaves to the texts
+    :param overlap: what is done in an overlap, likewise
+    """
+
+    definition: _Definition
+    masks: CronFields
+    gap: Gap
+    overlap: Overlap
+
+
+#: Programs have many schedules and few rules.
+@lru_cache(maxsize=4096, typed=True)
+def _read(
+    year: int | str | None,
+    month: int | str | None,
+    day: int | str | None,
+    week: int | str | None,
+    day_of_week: int | str | None,
+    hour: int | str | None,
+    minute: int | str | None,
+    second: int | str | None,
+    either_day: bool,
+    gap: Gap,
+    overlap: Overlap,
+) -> _Rule:
+    """Check what a trigger is given besides its bounds and its zone, and return what it says."""
+    texts = complete_fields((year, month, day, week, day_of_week, hour, minute, second))
+    if not isinstance(either_day, bool):
+        raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
+    _check_choice("gap", gap, _GAPS)
+    _check_choice("overlap", overlap, _OVERLAPS)
+    return _rule((*texts, either_day, gap, overlap))
+
+
+@lru_cache(maxsize=4096)
+def _rule(definition: _Definition) -> _Rule:
+    either_day, gap, overlap = definition[8:]
+    masks, wildcard = parse_fields(definition[:8], either_day)
+    if gap == "auto":
+        gap = "skip" if wildcard else "shift_to_gap_end"
+    if overlap == "auto":
+        overlap = "both" if wildcard else "first"
+    return _Rule(definition, masks, gap, overlap)
+
+
+_definition_of = attrgetter(*FIELDS, "either_day", "gap", "overlap")
+_set_fields = setter(
+    CronTrigger,
+    *FIELDS,
+    "either_day",
+    "gap",
+    "overlap",
+    "start_time",
+    "end_time",
+    "timezone",
+)
+
+
+def _compile(
+    make: Callable[..., Plan], zone: Zone, rule: _Rule, start: int, end: int | None
+) -> Plan:
+    return make(zone, rule.masks, start, end, _GAPS[rule.gap], _OVERLAPS[rule.overlap])
 
 
 def set_default_policies(gap: Gap, overlap: Overlap) -> None:
     """Set what a trigger has that is created from now on and is not told: `auto` for both, unless this was called."""
     global _default_gap, _default_overlap
-    _default_gap = _choose("gap", gap, gap, _GAPS)
-    _default_overlap = _choose("overlap", overlap, overlap, _OVERLAPS)
+    _check_choice("gap", gap, _GAPS)
+    _check_choice("overlap", overlap, _OVERLAPS)
+    _default_gap, _default_overlap = gap, overlap
 
 
 _default_gap: Gap = "auto"
 _default_overlap: Overlap = "auto"
 
 
-def _choose(
-    name: str, choice: _Choice | None, default: _Choice, choices: dict[str, int]
-) -> _Choice:
-    if choice is None:
-        return default
+def _check_choice(name: str, choice: str, choices: dict[str, int]) -> None:
     if not isinstance(choice, str):
         raise TriggerTypeError(f"{name} must be text, got: {quote(choice)}")
     if choice != "auto" and choice not in choices:
         raise TriggerDefinitionError(
             f"{name} must be one of auto, {', '.join(choices)}, got: {quote(choice)}"
         )
-    return choice
-
-
-_texts_of = attrgetter(*FIELDS)
-
-
-def _texts(values: tuple[object, ...]) -> CronTexts:
-    try:
-        return complete_fields(values)
-    except TypeError as error:
-        if not isinstance(error, TriggerTypeError):
-            check_types(values)  # one of them has no hash
-        raise

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from rota import _backend
 from rota._environment import local_zone
+from rota.model._copies import setter
 from rota.triggers._definition import (
     TriggerDefinitionError,
     TriggerTypeError,
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["IntervalTrigger"]
 
 _PARTS = ("weeks", "days", "hours", "minutes", "seconds", "microseconds")
-_parts_of = attrgetter(*_PARTS)
-_NUMBERS = frozenset((int, float))
 _NOTHING = timedelta(0)
 #: No two instants are further apart.
 _MAX_STEP = _backend.core.MAX_MICROS - _backend.core.MIN_MICROS
@@ -70,20 +70,15 @@ class IntervalTrigger(PlannedTrigger):
         start_time: datetime | str | None = None,
         end_time: datetime | str | None = None,
     ) -> None:
-        _check_parts(weeks, days, hours, minutes, seconds, microseconds)
+        parts = (weeks, days, hours, minutes, seconds, microseconds)
+        try:
+            _interval(*parts)
+        except TypeError:
+            _interval.__wrapped__(*parts)  # which tells what is wrong with one that has no hash
         start = now_in(local_zone()) if start_time is None else as_moment("start_time", start_time)
         end = None if end_time is None else as_moment("end_time", end_time)
         check_order("time", start, end)
-        self.__attrs_init__(
-            weeks=weeks,
-            days=days,
-            hours=hours,
-            minutes=minutes,
-            seconds=seconds,
-            microseconds=microseconds,
-            start_time=start,
-            end_time=end,
-        )
+        _set_fields(self, *parts, start, end)
         set_starts_now(self, start_time is None)
 
     _define = __init__
@@ -92,7 +87,7 @@ class IntervalTrigger(PlannedTrigger):
     @property
     def interval(self) -> timedelta:
         """The distance between two fire times."""
-        return _sum_of(*_parts_of(self))
+        return _interval(*_parts_of(self))
 
     def _timezones(self) -> list[tzinfo]:
         return [timezone_of(self.start_time)]
@@ -107,24 +102,22 @@ class IntervalTrigger(PlannedTrigger):
         )
 
 
-def _sum_of(
+_parts_of = attrgetter(*_PARTS)
+_set_fields = setter(IntervalTrigger, *_PARTS, "start_time", "end_time")
+
+
+#: Programs have many schedules and few intervals.
+@lru_cache(maxsize=1024, typed=True)
+def _interval(
     weeks: float, days: float, hours: float, minutes: float, seconds: float, microseconds: float
 ) -> timedelta:
-    return timedelta(days, seconds, microseconds, 0, minutes, hours, weeks)
-
-
-def _check_types(parts: tuple[object, ...]) -> None:
+    """Return the interval that has these parts. Raise if it is not positive, or too long for a timedelta."""
+    parts = (weeks, days, hours, minutes, seconds, microseconds)
     for name, part in zip(_PARTS, parts, strict=True):
         if isinstance(part, bool) or not isinstance(part, (int, float)):
             raise TriggerTypeError(f"{name} must be a number, got: {quote(part)}")
-
-
-def _check_parts(*parts: float) -> None:
-    """Raise if the interval that has these parts is not positive, or too long for a timedelta."""
-    if not _NUMBERS.issuperset(map(type, parts)):
-        _check_types(parts)
     try:
-        interval = _sum_of(*parts)
+        interval = timedelta(days, seconds, microseconds, 0, minutes, hours, weeks)
     except (ValueError, OverflowError):
         named = zip(_PARTS, parts, strict=True)
         given = ", ".join(f"{name}={quote(part)}" for name, part in named if part)
@@ -133,3 +126,4 @@ def _check_parts(*parts: float) -> None:
         ) from None
     if interval <= _NOTHING:
         raise TriggerDefinitionError(f"interval must be positive, got: {interval}")
+    return interval

@@ -55,28 +55,29 @@ impl CronFields {
     ///
     /// The first mask that has.
     pub fn check(&self) -> Result<(), Error> {
-        check_mask("second", self.second, 0, 59)?;
-        check_mask("minute", self.minute, 0, 59)?;
-        check_mask("hour", self.hour, 0, 23)?;
-        check_mask("month", self.month, 1, 12)?;
-        check_mask("weeks", self.weeks, 0, 53)?;
+        check_mask(self.second, 0, 59, "second", None)?;
+        check_mask(self.minute, 0, 59, "minute", None)?;
+        check_mask(self.hour, 0, 23, "hour", None)?;
+        check_mask(self.month, 1, 12, "month", None)?;
+        check_mask(self.weeks, 0, 53, "weeks", None)?;
         for (name, spec) in [("day", &self.day), ("day_of_week", &self.day_of_week)] {
-            check_mask(&format!("days of {name}"), spec.days, 0, 31)?;
-            check_mask(&format!("from_end of {name}"), spec.from_end, 0, 30)?;
-            check_mask(&format!("nearest_weekday of {name}"), spec.nearest_weekday, 0, 31)?;
-            check_mask(&format!("nth of {name}"), spec.nth, 0, 34)?;
-            check_mask(&format!("last_weekday of {name}"), spec.last_weekday, 0, 6)?;
-            check_mask(&format!("weekdays of {name}"), spec.weekdays, 0, 6)?;
+            check_mask(spec.days, 0, 31, "days", Some(name))?;
+            check_mask(spec.from_end, 0, 30, "from_end", Some(name))?;
+            check_mask(spec.nearest_weekday, 0, 31, "nearest_weekday", Some(name))?;
+            check_mask(spec.nth, 0, 34, "nth", Some(name))?;
+            check_mask(spec.last_weekday, 0, 6, "last_weekday", Some(name))?;
+            check_mask(spec.weekdays, 0, 6, "weekdays", Some(name))?;
         }
         Ok(())
     }
 }
 
-fn check_mask(field: &str, mask: u64, low: u32, high: u32) -> Result<(), Error> {
+fn check_mask(mask: u64, low: u32, high: u32, name: &str, of: Option<&str>) -> Result<(), Error> {
     if mask >> (high + 1) == 0 {
         return Ok(());
     }
-    Err(Error::Mask { field: field.to_owned(), low, high, mask })
+    let field = of.map_or_else(|| name.to_owned(), |of| format!("{name} of {of}"));
+    Err(Error::Mask { field, low, high, mask })
 }
 
 /// The matching days of any month: bits 1-31.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from sqlalchemy import (
@@ -13,12 +14,14 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    delete,
     insert,
     select,
     tuple_,
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError as PoolTimeoutError
 
+from rota.datastores.sql.base import in_batches
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.sql.dml import UpdateBase
     from sqlalchemy.types import TypeEngine
     from typing_extensions import Unpack
 
@@ -37,6 +41,7 @@ __all__ = ["AnyRow", "Dialect", "Failure", "Values", "loose_scan", "quoted"]
 
 Values: TypeAlias = tuple[Any, ...]  #: of a row that is to be written
 AnyRow: TypeAlias = "Row[Unpack[tuple[Any, ...]]]"  #: a row that was read
+FEW_TOKENS = 4  #: nearly all claims are the first ones, so that their tokens are the same
 
 
 class Failure(Enum):
@@ -175,14 +180,44 @@ class Dialect(ABC):
         columns: Sequence[str],
         owner: str,
         tokens: Mapping[UUID, int],
+        moment: Mapping[str, int],
     ) -> list[AnyRow] | None:
-        """Remove jobs on which an owner has current claims; return of each the columns, and the time as `now`."""
-        return None
+        """Remove jobs on which an owner has current claims; return of each the columns, and the time as `now`.
+
+        :param moment: the binds that `now` needs
+        """
+        if not connection.dialect.delete_returning or len(set(tokens.values())) > FEW_TOKENS:
+            return None
+        by_token: dict[int, list[UUID]] = {}
+        for job_id, token in tokens.items():
+            by_token.setdefault(token, []).append(job_id)
+        statement = _take_jobs(self, tables, tuple(columns))
+        taken: list[AnyRow] = []
+        for token, ids in by_token.items():
+            for batch in in_batches(ids):
+                binds = {"p_ids": batch, "p_token": token, "p_owner": owner, **moment}
+                taken += connection.execute(statement, binds)
+        return taken
 
     def claim_due(
         self, connection: Connection, tables: Tables, owner: str, lease: int, limit: int
     ) -> list[AnyRow] | None:
         """Claim the schedules that are longest overdue; return the claimed rows, each with the time as `now`."""
+        return None
+
+    def advance_schedules(
+        self,
+        connection: Connection,
+        tables: Tables,
+        columns: Sequence[str],
+        owner: str,
+        rows: Sequence[Values],
+    ) -> list[AnyRow] | None:
+        """Set the columns of schedules on which an owner has current claims, and end these.
+
+        The first column is the id; the token that is given is the one after that of the claim. Return, of each that was
+        changed, the id and the time as `now`.
+        """
         return None
 
     def is_private(self, url: URL) -> bool:
@@ -217,6 +252,20 @@ class Dialect(ABC):
     @abstractmethod
     def kind_of_driver_error(self, error: BaseException | None) -> Failure:
         """Tell the same of an error of the driver."""
+
+
+@lru_cache
+def _take_jobs(dialect: Dialect, tables: Tables, columns: tuple[str, ...]) -> UpdateBase:
+    c = tables.jobs.c
+    return (
+        delete(tables.jobs)
+        .where(
+            dialect.among(c.id, "p_ids"),
+            c.token == bindparam("p_token"),
+            c.acquired_by == bindparam("p_owner"),
+        )
+        .returning(*(c[name] for name in columns), dialect.now.label("now"))
+    )
 
 
 def quoted(connection: Connection, table: Table) -> str:

@@ -29,6 +29,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
 from rota._environment import new_id
+from rota._uuids import uuid_of
 from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, quoted
 from rota.datastores.sql.tables import RANK_BYTES, JobState
 
@@ -106,7 +107,7 @@ class _Uuid(TypeDecorator[UUID]):
         return None if value is None else value.bytes
 
     def process_result_value(self, value: bytes | None, dialect: Driver) -> UUID | None:
-        return None if value is None else UUID(bytes=value)
+        return None if value is None else uuid_of(int.from_bytes(value, "big"))
 
 
 class MySQL(Dialect):
@@ -191,13 +192,17 @@ class MySQL(Dialect):
     # jobs by task
 
     def ready_heads(self, tables: Tables) -> Select[Any]:
-        """Group by task, for which the server jumps through the index by itself."""
-        jobs = tables.jobs
-        return (
-            select(jobs.c.task_id, func.min(jobs.c.rank).label("rank"))
-            .where(jobs.c.state == JobState.limited.sql)
-            .group_by(jobs.c.task_id)
+        """Look into the index once for each task; the server would not jump from task to task in it."""
+        jobs, tasks = tables.jobs, tables.tasks
+        first = (
+            select(jobs.c.rank)
+            .where(jobs.c.state == JobState.limited.sql, jobs.c.task_id == tasks.c.id)
+            .order_by(jobs.c.rank)
+            .limit(1)
+            .scalar_subquery()
         )
+        heads = select(tasks.c.id.label("task_id"), first.label("rank")).subquery()
+        return select(heads).where(heads.c.rank.is_not(None))
 
     def first_of_tasks(
         self,
@@ -207,20 +212,25 @@ class MySQL(Dialect):
         counts: Sequence[tuple[str, int]],
         limit: int,
     ) -> list[AnyRow]:
-        """Unite one query for each task."""
+        """Unite one query for each task; of the server's choice, it might read the jobs of all of them."""
         jobs = tables.jobs
         names = ", ".join(f"`{column.name}`" for column in jobs.columns)
         table = quoted(connection, jobs)
         one = (
-            f"(SELECT {names} FROM {table} WHERE state = {state} AND task_id = :p_task_{{0}}"
-            " ORDER BY `rank` LIMIT :p_count_{0} FOR UPDATE SKIP LOCKED)"
+            f"SELECT {names} FROM {table} FORCE INDEX (`{tables.jobs_by_task}`)"
+            f" WHERE state = {state} AND task_id = :p_task_{{0}}"
+            " ORDER BY `rank` LIMIT :p_count_{0} FOR UPDATE SKIP LOCKED"
         )
-        union = " UNION ALL ".join(one.format(number) for number in range(len(counts)))
-        statement = text(f"SELECT * FROM ({union}) AS jobs ORDER BY `rank` LIMIT :p_limit")
-        binds: dict[str, Any] = {"p_limit": limit}
+        binds: dict[str, Any] = {}
         for number, (task_id, count) in enumerate(counts):
             binds[f"p_task_{number}"] = task_id
-            binds[f"p_count_{number}"] = count
+            binds[f"p_count_{number}"] = min(count, limit)
+        if len(counts) == 1:  # a union would be written to disk, as columns of any length are
+            statement = text(one.format(0))
+        else:
+            union = " UNION ALL ".join(f"({one.format(number)})" for number in range(len(counts)))
+            statement = text(f"SELECT * FROM ({union}) AS jobs ORDER BY `rank` LIMIT :p_limit")
+            binds["p_limit"] = limit
         return list(connection.execute(statement.columns(*jobs.c), binds))
 
     def kind_of_driver_error(self, error: BaseException | None) -> Failure:

@@ -28,7 +28,7 @@ from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from sqlalchemy import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Update,
     )
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.sql.dml import UpdateBase
     from sqlalchemy.types import TypeEngine
     from typing_extensions import Self
 
@@ -220,6 +221,7 @@ class PostgreSQL(Dialect):
         columns: Sequence[str],
         owner: str,
         tokens: Mapping[UUID, int],
+        moment: Mapping[str, int],
     ) -> list[AnyRow] | None:
         """Remove them, comparing with two arrays."""
         statement = _steps.take_jobs(tables, tuple(columns), self.now)
@@ -233,6 +235,20 @@ class PostgreSQL(Dialect):
         binds = {"p_limit": limit, "p_owner": owner, "p_lease": lease}
         statement = _steps.claim_due(tables, self.now)
         return _noted(connection, connection.execute(statement, binds).all())
+
+    def advance_schedules(
+        self,
+        connection: Connection,
+        tables: Tables,
+        columns: Sequence[str],
+        owner: str,
+        rows: Sequence[Values],
+    ) -> list[AnyRow] | None:
+        """Update from one array for each column, comparing the tokens."""
+        given = _Columns.of(columns, rows)
+        statement = _advance(tables.schedules, given.names, given.varying, self.now)
+        found = connection.execute(statement, {**given.binds, "p_owner": owner})
+        return _noted(connection, found.all())
 
     def kind_of_driver_error(self, error: BaseException | None) -> Failure:
         """Go by the SQLSTATE."""
@@ -298,9 +314,27 @@ def _update(
     table: Table, names: tuple[str, ...], varying: tuple[str, ...], clear: tuple[str, ...]
 ) -> Update:
     _, values = _given(table, names, varying)
-    key, *others = names
+    return _set(table, values, clear)
+
+
+def _set(table: Table, values: Mapping[str, ColumnElement[Any]], clear: Iterable[str]) -> Update:
+    """Set columns of the rows whose key is the first of them, and others to NULL."""
+    key, *others = values
     settings = {name: values[name] for name in others} | dict.fromkeys(clear)
     return update(table).where(table.c[key] == values[key]).values(settings)
+
+
+@lru_cache
+def _advance(
+    schedules: Table, names: tuple[str, ...], varying: tuple[str, ...], now: ColumnElement[int]
+) -> UpdateBase:
+    c = schedules.c
+    _, values = _given(schedules, names, varying)
+    return (
+        _set(schedules, values, ("acquired_by", "acquired_until"))
+        .where(_steps.held(c, values["token"] - 1))
+        .returning(c.id, now.label("now"), _steps.TRANSACTION)
+    )
 
 
 @lru_cache

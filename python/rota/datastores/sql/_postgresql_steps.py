@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     BigInteger,
     Text,
+    and_,
     bindparam,
     delete,
+    false,
     func,
     lateral,
     literal_column,
@@ -31,11 +33,12 @@ from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, Update
+    from sqlalchemy.sql.base import ColumnCollection
     from sqlalchemy.sql.dml import UpdateBase
 
     from rota.datastores.sql.tables import Tables
 
-__all__ = ["TRANSACTION", "claim_due", "claim_jobs", "lock_slots", "take_jobs"]
+__all__ = ["TRANSACTION", "claim_due", "claim_jobs", "held", "lock_slots", "take_jobs"]
 
 #: the number of a transaction that has written
 TRANSACTION: ColumnElement[str] = literal_column(
@@ -52,6 +55,15 @@ def _free(tables: Tables) -> ColumnElement[int]:
         .scalar_subquery()
     )
     return tasks.c.max_running_jobs - running
+
+
+def held(c: ColumnCollection[str, Any], token: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that `p_owner` has the claim with a token.
+
+    The planner believes that nearly no row has a given owner, and might compare each that has with each element of the
+    arrays. Of the result of a function it believes nothing, and so looks the ids up.
+    """
+    return func.coalesce(and_(c.acquired_by == bindparam("p_owner"), c.token == token), false())
 
 
 @lru_cache
@@ -140,7 +152,7 @@ def take_jobs(tables: Tables, names: tuple[str, ...], now: ColumnElement[int]) -
     )
     return (
         delete(tables.jobs)
-        .where(c.id == given.c.id, c.token == given.c.token, c.acquired_by == bindparam("p_owner"))
+        .where(c.id == given.c.id, held(c, given.c.token))
         .returning(*(c[name] for name in names), now.label("now"), TRANSACTION)
     )
 

@@ -193,7 +193,9 @@ class Endings:
         tokens = {job.id: job.token for job, _ in done}
         if not tokens:
             return releases
-        taken = base.dialect.take_jobs(connection, base.tables, _NEEDED, scheduler_id, tokens)
+        taken = base.dialect.take_jobs(
+            connection, base.tables, _NEEDED, scheduler_id, tokens, base.moment()
+        )
         if taken is None:
             return releases
         rows = {row.id: row for row in taken}

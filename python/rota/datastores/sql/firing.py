@@ -144,8 +144,43 @@ class Firing:
         """Create jobs and advance schedules, as far as the claims on them are current."""
         released = Released()
         for batch in in_batches(results):
-            self._release_batch(connection, scheduler_id, batch, released)
+            left = self._advance_at_once(connection, scheduler_id, batch, released)
+            if left:
+                self._release_batch(connection, scheduler_id, left, released)
         return released
+
+    def _advance_at_once(
+        self,
+        connection: Connection,
+        scheduler_id: str,
+        results: Sequence[ScheduleResult],
+        released: Released,
+    ) -> Sequence[ScheduleResult]:
+        """Deal with what needs no look at what is stored, if the database can do that at once; return the others."""
+        base = self._base
+        plain: dict[str, ScheduleResult] = {}
+        left = []
+        for result in results:
+            if _is_plain(result) and result.schedule_id not in plain:
+                plain[result.schedule_id] = result
+            else:
+                left.append(result)
+        if not plain:
+            return results
+        rows = [_advance(plain[id_], cursor_text(plain[id_].trigger)) for id_ in sorted(plain)]
+        advanced = base.dialect.advance_schedules(
+            connection, base.tables, _ADVANCE, scheduler_id, rows
+        )
+        if advanced is None:
+            return results
+        accepted = [plain.pop(row.id) for row in advanced]
+        released.refused.update(plain)
+        released.accepted += accepted
+        if advanced:
+            released.at = advanced[0].now
+        if jobs := [job for result in accepted for job in result.jobs]:
+            released.jobs += self._jobs.add_new(connection, jobs)
+        return left
 
     def _release_batch(
         self,
@@ -225,12 +260,22 @@ def _cursor(result: ScheduleResult, row: AnyRow) -> str | None:
     return row.cursor if result.trigger.stateful else cursor_text(result.trigger)
 
 
-def _advance(result: ScheduleResult, cursor: str | None, row: AnyRow) -> Values:
-    """Return the values of `_ADVANCE`."""
+def _is_plain(result: ScheduleResult) -> bool:
+    """Tell whether a schedule has fired and goes on, and its trigger is stored already."""
+    return (
+        result.error is None
+        and result.next_fire_time is not None
+        and result.last_fire_time is not None
+        and not result.trigger.stateful
+    )
+
+
+def _advance(result: ScheduleResult, cursor: str | None, row: AnyRow | None = None) -> Values:
+    """Return the values of `_ADVANCE`. The last fire time is that of the row if the result has none."""
     next_fire_time = micros(result.next_fire_time)
-    last, last_offset = row.last_fire_time, row.last_offset
-    if result.last_fire_time is not None:
-        last, last_offset = micros(result.last_fire_time), offset_of(result.last_fire_time)
+    last, last_offset = micros(result.last_fire_time), offset_of(result.last_fire_time)
+    if last is None and row is not None:
+        last, last_offset = row.last_fire_time, row.last_offset
     return (
         result.schedule_id,
         cursor,

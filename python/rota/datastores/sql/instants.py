@@ -40,7 +40,7 @@ def instant(value: int | None, offset: int | None = None) -> datetime | None:
     """Return the aware datetime of microseconds since 1970, in UTC or at a fixed offset in seconds."""
     if value is None:
         return None
-    moment = _EPOCH + timedelta(microseconds=value)
+    moment = _EPOCH + timedelta(0, 0, value)
     return moment if offset is None else moment.astimezone(_zone(offset))
 
 
@@ -71,4 +71,4 @@ def duration(value: int | None) -> timedelta | None:
     """Return a length of time in microseconds as a `timedelta`."""
     if value is None:
         return None
-    return timedelta(microseconds=value) if value else _ZERO
+    return timedelta(0, 0, value) if value else _ZERO

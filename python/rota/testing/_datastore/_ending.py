@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import attrs
 import pytest
 
 from rota.model import JobOutcome, JobRelease, JobResult
@@ -63,6 +64,26 @@ class EndingJobs(DataStoreFixtures):
         assert await store.release_jobs("A", [ended(job, now) for job in jobs]) == set()
         assert len(await claim_jobs(store)) == 500
         assert (await the_result(store, jobs[-1].id)).outcome is JobOutcome.success
+
+    async def test_jobs_of_different_attempts_are_released_at_once(self, store: DataStore) -> None:
+        """Their claims have different tokens, and each counts for its own job only."""
+        jobs: list[Job] = []
+        for number in range(1, 7):
+            await store.add_jobs([make_job(result_expiration_time=HOUR)])
+            for _ in range(number):
+                handed_back = [JobRelease(job=job) for job in await claim_jobs(store)]
+                assert await store.release_jobs("A", handed_back) == set()
+        jobs = await claim_jobs(store)
+        assert len({job.token for job in jobs}) == len(jobs) == 6
+        now = await store.now()
+        swapped = [
+            ended(attrs.evolve(job, token=other.token), now)
+            for job, other in zip(jobs, jobs[1:] + jobs[:1], strict=True)
+        ]
+        assert await store.release_jobs("A", swapped) == {job.id for job in jobs}
+        assert await store.release_jobs("A", [ended(job, now) for job in jobs]) == set()
+        assert await store.get_jobs() == []
+        assert (await the_result(store, jobs[0].id)).outcome is JobOutcome.success
 
     async def test_results_may_make_room_for_the_next_claim(self, store: DataStore) -> None:
         """A store that does both in one transaction sees the slots that are free by then; others leave the claim."""

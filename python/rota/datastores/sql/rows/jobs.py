@@ -21,7 +21,6 @@ from rota.datastores.sql.tables import JobState
 from rota.model import Job, JobOutcome, JobResult
 from rota.model._copies import copier
 from rota.model._settings import job_settings
-from rota.model._validation import as_args, as_kwargs
 from rota.serializers import SerializedResult, deserialize_result, serialize_result
 
 if TYPE_CHECKING:
@@ -86,7 +85,9 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int, *, blocked: boo
     return (
         job.id,
         job.task_id,
-        objects.write_arguments(_place(job.id), job.args, job.kwargs),
+        objects.write_arguments(_place(job.id), job.args, job.kwargs)
+        if job.args or job.kwargs
+        else None,
         None if job.schedule_id is None else storable("schedule id", job.schedule_id),
         nominal_micros(job),
         scheduled,
@@ -145,7 +146,7 @@ def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> J
         *_,
     ) = row
     id_ = as_uuid(id_)
-    args, kwargs = objects.read_arguments(_place(id_), payload)
+    args, kwargs = ((), {}) if payload is None else objects.read_arguments(_place(id_), payload)
     lease_end = None if acquired_by is None else instant(until)
     if claim is not None:
         acquired_by, lease_end = claim
@@ -155,14 +156,14 @@ def job_from_row(objects: Objects, row: Values, claim: Claim | None = None) -> J
     return _job_with(
         _settings(task_id, executor, result_expiration_time, priority),
         id_,
-        as_args(args),
-        as_kwargs(kwargs),
+        args,
+        kwargs,
         schedule_id,
-        instant(scheduled, offset),
+        None if scheduled is None else instant(scheduled, offset),
         _NO_TIME if scheduled == nominal else duration(scheduled - nominal),
-        instant(start_deadline),
-        from_json(metadata),
-        instant(not_before),
+        None if start_deadline is None else instant(start_deadline),
+        {} if metadata is None else from_json(metadata),
+        None if not_before is None else instant(not_before),
         attempt,
         bool(serial),
         instant(created_at),

@@ -7,9 +7,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from rota._uuids import uuid_of
 from rota.abc import Serializer, Trigger
 from rota.abc._serializer import taking_context
 from rota.model import DeserializationError, SerializationError
+from rota.model._validation import as_args, as_kwargs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,23 +139,17 @@ class Objects:
 
     def write_arguments(
         self, place: bytes, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> bytes | None:
-        """Return the arguments of a job or a schedule in one piece; `None` if there are none.
+    ) -> bytes:
+        """Return the arguments of a job or a schedule in one piece.
 
         :raises SerializationError: if one of them cannot be written
         """
-        if not args and not kwargs:
-            return None
         return self.serializer.serialize([list(args), dict(kwargs)], context=place)
 
-    def read_arguments(
-        self, place: bytes, data: bytes | None
-    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    def read_arguments(self, place: bytes, data: bytes) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Return the arguments. Raises whatever reading them raises."""
-        if data is None:
-            return (), {}
         args, kwargs = self.serializer.deserialize(data, context=place)
-        return args, kwargs
+        return as_args(args), as_kwargs(kwargs)
 
 
 def cursor_text(trigger: Trigger) -> str | None:
@@ -170,7 +166,7 @@ def _cursor(text: str) -> object:
 
 def as_uuid(value: UUID) -> UUID:
     """Return a UUID of the standard library; drivers have classes of their own, which not every process can import."""
-    return value if type(value) is UUID else UUID(int=value.int)
+    return value if type(value) is UUID else uuid_of(value.int)
 
 
 def as_text(value: str | None) -> str | None:

@@ -17,7 +17,7 @@ from rota.datastores.sql.rows.objects import (
 )
 from rota.model import CoalescePolicy, OverlapPolicy
 from rota.model._settings import schedule_with, settings
-from rota.model._validation import as_args, as_kwargs, check_identifier
+from rota.model._validation import check_identifier
 
 if TYPE_CHECKING:
     from rota.datastores.sql._dialect import Values
@@ -40,7 +40,9 @@ def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -
         definition.data,
         definition.stateful,
         definition.cursor,
-        objects.write_arguments(_place(schedule.id), schedule.args, schedule.kwargs),
+        objects.write_arguments(_place(schedule.id), schedule.args, schedule.kwargs)
+        if schedule.args or schedule.kwargs
+        else None,
         schedule.paused,
         schedule.coalesce.name,
         micros_of(schedule.misfire_grace_time),
@@ -96,7 +98,7 @@ def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None)
         acquired_until,
         *_,
     ) = row
-    args, kwargs = objects.read_arguments(_place(id_), payload)
+    args, kwargs = ((), {}) if payload is None else objects.read_arguments(_place(id_), payload)
     lease_end = instant(acquired_until)
     if claim is not None:
         acquired_by, lease_end = claim
@@ -117,9 +119,9 @@ def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None)
         ),
         id_,
         objects.trigger(id_, Definition(trigger, bool(stateful), cursor)),
-        as_args(args),
-        as_kwargs(kwargs),
-        from_json(metadata),
+        args,
+        kwargs,
+        {} if metadata is None else from_json(metadata),
         instant(next_fire_time, next_offset),
         instant(last_fire_time, last_offset),
         acquired_by,
