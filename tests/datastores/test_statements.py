@@ -278,7 +278,7 @@ async def rows_read(bench: Bench, statement: str, given: Any) -> int:
         await connection.exec_driver_sql("FLUSH STATUS")
         await connection.exec_driver_sql(statement, given)
         rows = await connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Handler_read%%'")
-        return sum(int(number) for _, number in rows)
+        return sum(int(row["Value"]) for row in rows.mappings())
 
 
 async def test_backlog_is_counted_in_one_statement_that_reads_no_later_schedules(

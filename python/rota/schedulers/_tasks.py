@@ -125,7 +125,7 @@ class TaskRegistry:
         if isinstance(target, Task):
             target = target.id
         if isinstance(target, str):
-            task = await self._existing(target)
+            task = self._known.get(target) or await self._existing(target)
             if task is None:
                 raise TaskLookupError(target)
         else:

@@ -56,8 +56,8 @@ def waiting_state(limited: bool, not_before: int | None, now: int) -> tuple[int,
     :param now: the time by the store's clock
     """
     if not_before is not None and not_before > now:
-        return JobState.delayed.value, not_before
-    return ready_state(limited).value, None
+        return JobState.delayed._value_, not_before
+    return ready_state(limited)._value_, None
 
 
 def nominal_micros(job: Job) -> int | None:
@@ -75,11 +75,13 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int, *, blocked: boo
     :param blocked: whether it has to wait for others
     :raises SerializationError: if something in it cannot be stored
     """
-    scheduled = micros(job.scheduled_fire_time)
+    scheduled = nominal = offset = None
+    if (fire_time := job.scheduled_fire_time) is not None:
+        scheduled, nominal, offset = micros(fire_time), nominal_micros(job), offset_of(fire_time)
     created_at = micros(job.created_at)
-    not_before = micros(job.not_before)
+    not_before = None if job.not_before is None else micros(job.not_before)
     if blocked:
-        state, until = JobState.blocked.value, None
+        state, until = JobState.blocked._value_, None
     else:
         state, until = waiting_state(limited, not_before, now)
     return (
@@ -89,13 +91,13 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int, *, blocked: boo
         if job.args or job.kwargs
         else None,
         None if job.schedule_id is None else storable("schedule id", job.schedule_id),
-        nominal_micros(job),
+        nominal,
         scheduled,
-        offset_of(job.scheduled_fire_time),
+        offset,
         job.executor,
-        micros(job.start_deadline),
+        None if job.start_deadline is None else micros(job.start_deadline),
         micros_of(job.result_expiration_time),
-        to_json(job.metadata),
+        to_json(job.metadata) if job.metadata else None,
         job.priority,
         not_before,
         job.attempt,
