@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from rota.abc import Trigger
@@ -60,18 +59,18 @@ class JobRequest(TypedDict, total=False):
     run_at: datetime | None
 
 
-@lru_cache
-def _names_of(kind: type[JobRequest | ScheduleRequest]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names that a kind of request may have, and those that it needs."""
-    known = frozenset(kind.__annotations__)
-    return known, known & _NEEDED
+#: the names that each kind of request may have, and those that it needs
+_NAMES = {
+    kind.__name__: (frozenset(kind.__annotations__), _NEEDED & frozenset(kind.__annotations__))
+    for kind in (JobRequest, ScheduleRequest)
+}
 
 
 def check_names(request: object, kind: type[JobRequest | ScheduleRequest]) -> None:
     """Refuse a request that is no mapping, names what is no argument, or lacks what is needed."""
     if not isinstance(request, Mapping):
         raise TypeError(f"a {kind.__name__} must be a mapping, got: {request!r:.100}")
-    known, needed = _names_of(kind)
+    known, needed = _NAMES[kind.__name__]
     if not needed <= request.keys() <= known:
         named = sorted(map(repr, request.keys() - known or needed - request.keys()))
         verb = "has no" if request.keys() - known else "needs"

@@ -173,9 +173,10 @@ class Firing:
         )
         if advanced is None:
             return results
-        accepted = [plain.pop(row.id) for row in advanced]
-        released.refused.update(plain)
+        changed = {row.id for row in advanced}
+        accepted = [result for id_, result in plain.items() if id_ in changed]
         released.accepted += accepted
+        released.refused |= plain.keys() - changed
         if advanced:
             released.at = advanced[0].now
         if jobs := [job for result in accepted for job in result.jobs]:
