@@ -25,7 +25,7 @@ from rota.datastores.sql.base import in_batches
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table
@@ -211,7 +211,7 @@ class Dialect(ABC):
         tables: Tables,
         columns: Sequence[str],
         owner: str,
-        rows: Sequence[Values],
+        rows: Iterable[Values],
     ) -> list[AnyRow] | None:
         """Set the columns of schedules on which an owner has current claims, and end these.
 

@@ -242,10 +242,10 @@ class PostgreSQL(Dialect):
         tables: Tables,
         columns: Sequence[str],
         owner: str,
-        rows: Sequence[Values],
+        rows: Iterable[Values],
     ) -> list[AnyRow] | None:
         """Update from one array for each column, comparing the tokens."""
-        given = _Columns.of(columns, rows)
+        given = _Columns.of(columns, list(rows))
         statement = _advance(tables.schedules, given.names, given.varying, self.now)
         found = connection.execute(statement, {**given.binds, "p_owner": owner})
         return _noted(connection, found.all())

@@ -167,7 +167,7 @@ class Firing:
                 left.append(result)
         if not plain:
             return results
-        rows = [_advance(plain[id_], cursor_text(plain[id_].trigger)) for id_ in sorted(plain)]
+        rows = (_advance(plain[id_], cursor_text(plain[id_].trigger)) for id_ in sorted(plain))
         advanced = base.dialect.advance_schedules(
             connection, base.tables, _ADVANCE, scheduler_id, rows
         )
