@@ -13,8 +13,11 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    and_,
     bindparam,
     delete,
+    false,
+    func,
     insert,
     select,
     tuple_,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.sql.base import ColumnCollection
     from sqlalchemy.sql.dml import UpdateBase
     from sqlalchemy.types import TypeEngine
     from typing_extensions import Unpack
@@ -37,7 +41,16 @@ if TYPE_CHECKING:
     from rota.abc import Clock
     from rota.datastores.sql.tables import Tables
 
-__all__ = ["AnyRow", "Dialect", "Failure", "Values", "loose_scan", "quoted"]
+__all__ = [
+    "AnyRow",
+    "Dialect",
+    "Failure",
+    "Values",
+    "by_id_only",
+    "held",
+    "loose_scan",
+    "quoted",
+]
 
 Values: TypeAlias = tuple[Any, ...]  #: of a row that is to be written
 AnyRow: TypeAlias = "Row[Unpack[tuple[Any, ...]]]"  #: a row that was read
@@ -259,13 +272,23 @@ def _take_jobs(dialect: Dialect, tables: Tables, columns: tuple[str, ...]) -> Up
     c = tables.jobs.c
     return (
         delete(tables.jobs)
-        .where(
-            dialect.among(c.id, "p_ids"),
-            c.token == bindparam("p_token"),
-            c.acquired_by == bindparam("p_owner"),
-        )
+        .where(dialect.among(c.id, "p_ids"), held(c, bindparam("p_token")))
         .returning(*(c[name] for name in columns), dialect.now.label("now"))
     )
+
+
+def held(c: ColumnCollection[str, Any], token: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that `p_owner` has the claim with a token."""
+    return and_(c.acquired_by == bindparam("p_owner"), c.token == token)
+
+
+def by_id_only(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition on rows that are to be found by their ids, written so that no planner begins with it.
+
+    PostgreSQL believes that nearly no row has a given owner. In a plan that it made while the table was small, and
+    keeps, it reads the whole table for those that have, and compares each with each of the ids.
+    """
+    return func.coalesce(condition, false())
 
 
 def quoted(connection: Connection, table: Table) -> str:

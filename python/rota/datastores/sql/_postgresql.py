@@ -24,7 +24,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from rota.datastores.sql import _postgresql_steps as _steps
-from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose_scan
+from rota.datastores.sql._dialect import (
+    AnyRow,
+    Dialect,
+    Failure,
+    Values,
+    by_id_only,
+    held,
+    loose_scan,
+)
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
@@ -332,7 +340,7 @@ def _advance(
     _, values = _given(schedules, names, varying)
     return (
         _set(schedules, values, ("acquired_by", "acquired_until"))
-        .where(_steps.held(c, values["token"] - 1))
+        .where(by_id_only(held(c, values["token"] - 1)))
         .returning(c.id, now.label("now"), _steps.TRANSACTION)
     )
 

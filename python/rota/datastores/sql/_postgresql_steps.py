@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     BigInteger,
     Text,
-    and_,
     bindparam,
     delete,
-    false,
     func,
     lateral,
     literal_column,
@@ -28,17 +26,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
-from rota.datastores.sql._dialect import loose_scan
+from rota.datastores.sql._dialect import by_id_only, held, loose_scan
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, Update
-    from sqlalchemy.sql.base import ColumnCollection
     from sqlalchemy.sql.dml import UpdateBase
 
     from rota.datastores.sql.tables import Tables
 
-__all__ = ["TRANSACTION", "claim_due", "claim_jobs", "held", "lock_slots", "take_jobs"]
+__all__ = ["TRANSACTION", "claim_due", "claim_jobs", "lock_slots", "take_jobs"]
 
 #: the number of a transaction that has written
 TRANSACTION: ColumnElement[str] = literal_column(
@@ -55,15 +52,6 @@ def _free(tables: Tables) -> ColumnElement[int]:
         .scalar_subquery()
     )
     return tasks.c.max_running_jobs - running
-
-
-def held(c: ColumnCollection[str, Any], token: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return the condition that `p_owner` has the claim with a token.
-
-    The planner believes that nearly no row has a given owner, and might compare each that has with each element of the
-    arrays. Of the result of a function it believes nothing, and so looks the ids up.
-    """
-    return func.coalesce(and_(c.acquired_by == bindparam("p_owner"), c.token == token), false())
 
 
 @lru_cache
@@ -152,7 +140,7 @@ def take_jobs(tables: Tables, names: tuple[str, ...], now: ColumnElement[int]) -
     )
     return (
         delete(tables.jobs)
-        .where(c.id == given.c.id, held(c, given.c.token))
+        .where(c.id == given.c.id, by_id_only(held(c, given.c.token)))
         .returning(*(c[name] for name in names), now.label("now"), TRANSACTION)
     )
 

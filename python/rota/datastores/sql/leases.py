@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select, update
 
 from rota.abc import LostLeases
+from rota.datastores.sql._dialect import by_id_only
 from rota.datastores.sql.base import in_batches
 from rota.datastores.sql.instants import micros_of
 from rota.datastores.sql.rows.objects import as_uuid
@@ -36,13 +37,13 @@ class Leases:
         one_of_jobs = base.dialect.among(jobs.c.id, "p_ids")
         self._schedules = (
             select(schedules.c.id, schedules.c.token)
-            .where(one_of_schedules, schedules.c.acquired_by == owner)
+            .where(one_of_schedules, by_id_only(schedules.c.acquired_by == owner))
             .order_by(schedules.c.id)
             .with_for_update()
         )
         self._jobs = (
             select(jobs.c.id, jobs.c.token)
-            .where(one_of_jobs, jobs.c.acquired_by == owner)
+            .where(one_of_jobs, by_id_only(jobs.c.acquired_by == owner))
             .order_by(jobs.c.id)
             .with_for_update()
         )
