@@ -77,6 +77,8 @@ _NEEDED = (
     "cancelled",
     "serial",
 )
+#: those of them that are needed of a job whose worker knows the others
+_TAKEN = ("id", "schedule_id", "nominal", "state", "serial")
 #: those that change when a job is to run again
 _AGAIN = (
     "id",
@@ -194,7 +196,7 @@ class Endings:
         if not tokens:
             return releases
         taken = base.dialect.take_jobs(
-            connection, base.tables, _NEEDED, scheduler_id, tokens, base.moment()
+            connection, base.tables, _TAKEN, scheduler_id, tokens, base.moment()
         )
         if taken is None:
             return releases
@@ -205,9 +207,10 @@ class Endings:
             if row is None:
                 ended.refused.add(job.id)
                 continue
-            ended.at = row.now
             ended.endings.append(Ending(job, result, scheduler_id))
             finals.append((row, result))
+        if finals:
+            ended.at = finals[0][0].now
         self._follow_up(connection, finals)
         return left
 
