@@ -121,14 +121,17 @@ def test_trigger_is_not_changed_by_assignment() -> None:
 @pytest.mark.parametrize("lookalike", [True, 1.0])
 def test_what_equals_something_accepted_before_is_still_refused(lookalike: Any) -> None:
     CronTrigger(minute=1, timezone="UTC")
-    with pytest.raises(TypeError, match=f"minute must be text or an integer, got: {lookalike}"):
+    expected = f"minute must be text or an integer, got: {lookalike}"
+    with pytest.raises(TypeError, match=expected) as raised:
         CronTrigger(minute=lookalike, timezone="UTC")
+    assert raised.value.__context__ is None, "it is told once"
 
 
 def test_true_is_no_number_of_seconds_even_after_one_was_accepted() -> None:
     IntervalTrigger(seconds=1)
-    with pytest.raises(TypeError, match="seconds must be a number, got: True"):
+    with pytest.raises(TypeError, match="seconds must be a number, got: True") as raised:
         IntervalTrigger(seconds=True)
+    assert raised.value.__context__ is None, "it is told once"
 
 
 @pytest.mark.parametrize("either_day", [0, 1])

@@ -113,6 +113,8 @@ class CronTrigger(PlannedTrigger):
         )
         try:
             rule = _read(*given)
+        except TriggerTypeError:
+            raise
         except TypeError:
             rule = _read.__wrapped__(*given)  # which tells what is wrong with one that has no hash
         zone = as_timezone(timezone)

@@ -73,6 +73,8 @@ class IntervalTrigger(PlannedTrigger):
         parts = (weeks, days, hours, minutes, seconds, microseconds)
         try:
             _interval(*parts)
+        except TriggerTypeError:
+            raise
         except TypeError:
             _interval.__wrapped__(*parts)  # which tells what is wrong with one that has no hash
         start = now_in(local_zone()) if start_time is None else as_moment("start_time", start_time)
