@@ -156,6 +156,10 @@ class _ForeignZone(Zone):
         self.tzinfo = tzinfo  # asked by the next line already
         super().__init__(tzinfo, self._locate_by_asking, self._offset(MAX_MICROS))
 
+    def instant(self, moment: datetime) -> int | None:
+        """Leave it to the `tzinfo`, which need not heed the fold."""
+        return None
+
     def to_datetime(self, at: int) -> datetime:
         return (_EPOCH + timedelta(0, 0, at)).astimezone(self.tzinfo)
 

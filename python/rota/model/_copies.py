@@ -49,14 +49,21 @@ def maker(cls: type[T], *given: str) -> Callable[..., T]:
     return _generate(cls, given, values.items(), defaults)
 
 
-def setter(cls: type, *fields: str) -> Callable[..., None]:
+def setter(cls: Any, *fields: str) -> Callable[..., None]:
     """Make a function that sets fields of an instance of an attrs class with slots, given their values in this order.
 
     It is for an initializer that has converted and validated them: it takes half the time of the one that attrs makes.
+    A derived class that attrs has made another one for, as it may have more fields, has that called.
     """
-    lines = [f"def set_all(made, {', '.join(fields)}):"]
+    lines = [
+        f"def set_all(made, {', '.join(fields)}):",
+        "    initialize = type(made).__attrs_init__",
+        "    if initialize is not own:",
+        f"        return initialize(made, {', '.join(f'{name}={name}' for name in fields)})",
+    ]
     lines += [f"    set_{name}(made, {name})" for name in fields]
     namespace = {f"set_{name}": getattr(cls, name).__set__ for name in fields}
+    namespace["own"] = cls.__attrs_init__
     exec("\n".join(lines), namespace)
     function: Callable[..., None] = namespace["set_all"]
     return function

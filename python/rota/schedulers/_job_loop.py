@@ -249,11 +249,11 @@ class JobLoop:
         self._hungry = True  # there is room, and perhaps a task below its limit
         for release in releases:
             job = release.job
-            claim = self._claims.pop(job.id, None)
+            claim = self._claims.get(job.id)
             if claim is None:
                 continue
-            if claim.job.token != job.token:  # it is a newer claim of the same job
-                self._claims[job.id] = claim
+            if claim.job.token == job.token:  # and it is not a newer claim of the same job
+                del self._claims[job.id]
             if refused and job.id in refused:
                 await self._publish_loss(job)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from attrs import define
 
@@ -45,8 +45,9 @@ Overlap = Literal["auto", "first", "second", "both"]
 #: The fields but for the bounds and the zone.
 _Definition: TypeAlias = "tuple[str, str, str, str, str, str, str, str, bool, Gap, Overlap]"
 
-_GAPS = {"skip": 0, "shift_to_gap_end": 1}
-_OVERLAPS = {"first": 0, "second": 1, "both": 2}
+_GAPS: dict[Gap, int] = {"skip": 0, "shift_to_gap_end": 1}
+_OVERLAPS: dict[Overlap, int] = {"first": 0, "second": 1, "both": 2}
+_Choice = TypeVar("_Choice", Gap, Overlap)
 
 
 @definition
@@ -210,8 +211,7 @@ def _read(
     texts = complete_fields((year, month, day, week, day_of_week, hour, minute, second))
     if not isinstance(either_day, bool):
         raise TriggerTypeError(f"either_day must be a bool, got: {quote(either_day)}")
-    _check_choice("gap", gap, _GAPS)
-    _check_choice("overlap", overlap, _OVERLAPS)
+    gap, overlap = _choose("gap", gap, _GAPS), _choose("overlap", overlap, _OVERLAPS)
     return _rule((*texts, either_day, gap, overlap))
 
 
@@ -248,19 +248,23 @@ def _compile(
 def set_default_policies(gap: Gap, overlap: Overlap) -> None:
     """Set what a trigger has that is created from now on and is not told: `auto` for both, unless this was called."""
     global _default_gap, _default_overlap
-    _check_choice("gap", gap, _GAPS)
-    _check_choice("overlap", overlap, _OVERLAPS)
-    _default_gap, _default_overlap = gap, overlap
+    _default_gap = _choose("gap", gap, _GAPS)
+    _default_overlap = _choose("overlap", overlap, _OVERLAPS)
 
 
 _default_gap: Gap = "auto"
 _default_overlap: Overlap = "auto"
 
 
-def _check_choice(name: str, choice: str, choices: dict[str, int]) -> None:
+def _choose(name: str, choice: _Choice, choices: dict[_Choice, int]) -> _Choice:
+    """Return the choice as it is written here, of which what is given may be a user's equal."""
     if not isinstance(choice, str):
         raise TriggerTypeError(f"{name} must be text, got: {quote(choice)}")
-    if choice != "auto" and choice not in choices:
-        raise TriggerDefinitionError(
-            f"{name} must be one of auto, {', '.join(choices)}, got: {quote(choice)}"
-        )
+    if choice == "auto":
+        return "auto"
+    for known in choices:
+        if choice == known:
+            return known
+    raise TriggerDefinitionError(
+        f"{name} must be one of auto, {', '.join(choices)}, got: {quote(choice)}"
+    )

@@ -216,8 +216,9 @@ class MySQL(Dialect):
         jobs = tables.jobs
         names = ", ".join(f"`{column.name}`" for column in jobs.columns)
         table = quoted(connection, jobs)
+        index = connection.dialect.identifier_preparer.quote(tables.jobs_by_task)
         one = (
-            f"SELECT {names} FROM {table} FORCE INDEX (`{tables.jobs_by_task}`)"
+            f"SELECT {names} FROM {table} FORCE INDEX ({index})"
             f" WHERE state = {state} AND task_id = :p_task_{{0}}"
             " ORDER BY `rank` LIMIT :p_count_{0} FOR UPDATE SKIP LOCKED"
         )

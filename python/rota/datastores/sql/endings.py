@@ -159,10 +159,11 @@ class Endings:
         again: list[tuple[AnyRow, int, timedelta | None]] = []
         for release in left:
             job, result = release.job, release.result
-            row = rows.pop(job.id, None)
+            row = rows.get(job.id)
             if row is None or (row.token, row.acquired_by) != (job.token, scheduler_id):
                 ended.refused.add(job.id)
                 continue
+            del rows[job.id]
             ended.at = row.now
             if row.cancelled and result is None:
                 result = _result(row, JobOutcome.cancelled, instant(row.now))
@@ -186,15 +187,17 @@ class Endings:
     ) -> Sequence[JobRelease]:
         """End the jobs that have ended for good, if the database can do that at once; return the others."""
         base = self._base
-        done, left = [], []
+        done: dict[UUID, tuple[Job, JobResult]] = {}
+        left = []
         for release in releases:
-            if release.result is None or release.run_again_after is not None:
-                left.append(release)
+            job, result = release.job, release.result
+            if result is None or release.run_again_after is not None or job.id in done:
+                left.append(release)  # of two claims of a job one at most is current
             else:
-                done.append((release.job, release.result))
-        tokens = {job.id: job.token for job, _ in done}
-        if not tokens:
+                done[job.id] = job, result
+        if not done:
             return releases
+        tokens = {job_id: job.token for job_id, (job, _) in done.items()}
         taken = base.dialect.take_jobs(
             connection, base.tables, _TAKEN, scheduler_id, tokens, base.moment()
         )
@@ -202,8 +205,8 @@ class Endings:
             return releases
         rows = {row.id: row for row in taken}
         finals = []
-        for job, result in done:
-            row = rows.pop(job.id, None)
+        for job, result in done.values():
+            row = rows.get(job.id)
             if row is None:
                 ended.refused.add(job.id)
                 continue

@@ -198,10 +198,11 @@ class Firing:
         advances: list[Values] = []
         whole: list[Values] = []
         for result in results:
-            row = stored.pop(result.schedule_id, None)  # a second result for it is refused
+            row = stored.get(result.schedule_id)
             if row is None or (row.token, row.acquired_by) != (result.token, scheduler_id):
                 released.refused.add(result.schedule_id)
                 continue
+            del stored[result.schedule_id]  # a second result for it is refused
             result, data = self._written(result, row)
             released.at = row.now
             released.accepted.append(result)

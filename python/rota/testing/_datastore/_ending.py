@@ -85,6 +85,22 @@ class EndingJobs(DataStoreFixtures):
         assert await store.get_jobs() == []
         assert (await the_result(store, jobs[0].id)).outcome is JobOutcome.success
 
+    @pytest.mark.parametrize("current_first", [True, False])
+    async def test_of_two_claims_of_a_job_the_current_one_counts(
+        self, store: DataStore, current_first: bool
+    ) -> None:
+        """Both may end together: an attempt whose lease was lost, and the one that has followed it."""
+        await store.add_jobs([make_job(result_expiration_time=HOUR)])
+        old = await claim_one_job(store)
+        assert await store.release_jobs("A", [JobRelease(job=old)]) == set()
+        current = await claim_one_job(store)
+        now = await store.now()
+        releases = [ended(old, now, JobOutcome.error), ended(current, now)]
+        refused = await store.release_jobs("A", releases[::-1] if current_first else releases)
+        assert refused == {old.id}
+        assert await store.get_jobs() == []
+        assert (await the_result(store, old.id)).outcome is JobOutcome.success
+
     async def test_results_may_make_room_for_the_next_claim(self, store: DataStore) -> None:
         """A store that does both in one transaction sees the slots that are free by then; others leave the claim."""
         await store.add_task(make_task(max_running_jobs=2))
