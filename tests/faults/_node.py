@@ -15,7 +15,9 @@ from attrs import frozen
 from rota import AsyncScheduler, JobReleased, SchedulerRole, SchedulerStarted
 from rota._environment import SystemClock
 from rota.datastores.sql._dialect import Dialect
+from rota.datastores.sql._postgresql import PostgreSQL
 from rota.datastores.sql.firing import Firing
+from rota.datastores.sql.jobs import Jobs
 from rota.datastores.sql.news import News
 from rota.datastores.sql.outages import RetrySettings
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
@@ -186,11 +188,25 @@ def _at(
     return arm
 
 
+def _half_released(number: signal.Signals) -> Callable[[], None]:
+    """Return what sends a signal between the two writes that release schedules. PostgreSQL advances them first."""
+
+    def is_second(part: Firing | Jobs, *_: object) -> bool:
+        advances_first = isinstance(part._base.dialect, PostgreSQL)
+        return advances_first is isinstance(part, Jobs)
+
+    def arm() -> None:
+        _at(Jobs, "add_new", number, is_second)()
+        _at(Firing, "_advance", number, is_second)()
+
+    return arm
+
+
 #: the moments at which a node can end or freeze itself
 FAIL_POINTS: Mapping[str, Callable[[], None]] = {
     # within the transaction that releases schedules
-    "jobs-written": _at(Firing, "_advance", signal.SIGKILL),
-    "frozen-with-jobs-written": _at(Firing, "_advance", signal.SIGSTOP),
+    "half-released": _half_released(signal.SIGKILL),
+    "frozen-half-released": _half_released(signal.SIGSTOP),
     # that transaction has been committed, and nothing has been told of it
     "schedules-advanced": _at(News, "released", signal.SIGKILL),
     # schedules have been claimed, and nothing has been decided

@@ -103,8 +103,8 @@ def test_job_of_a_frozen_worker_stays_abandoned_when_it_ends_after_all(
         ("postgresql", "frozen-with-schedules"),
         ("mariadb", "frozen-with-schedules"),
         # Within a transaction, whose locks the server must take away.
-        ("postgresql", "frozen-with-jobs-written"),
-        ("mariadb", "frozen-with-jobs-written"),
+        ("postgresql", "frozen-half-released"),
+        ("mariadb", "frozen-half-released"),
     ],
     indirect=["url"],
 )

@@ -72,7 +72,7 @@ def test_worker_that_is_killed_again_and_again_costs_no_slot(cluster: Cluster) -
 
 
 @stores()
-@pytest.mark.parametrize("point", ["jobs-written", "schedules-advanced", "schedules-claimed"])
+@pytest.mark.parametrize("point", ["half-released", "schedules-advanced", "schedules-claimed"])
 def test_scheduler_that_is_killed_while_it_fires_leaves_both_or_neither(
     cluster: Cluster, point: str
 ) -> None:
