@@ -109,7 +109,7 @@ _zones: dict[tuple[int, int], _typed.Zone] = {}
 def core_for(timezones: list[tzinfo]) -> Core:
     """Return the selected core, or the reference if one of `timezones` can only be asked for its offsets."""
     for each in timezones:
-        if (id(core), id(each)) not in _zones and _find_zone(core, each) is None:
+        if _find_zone(core, each) is None:
             return reference()
     return core
 
@@ -129,7 +129,7 @@ def zone(timezone: tzinfo) -> _typed.Zone | None:
 
 def zone_in(of: Core, timezone: tzinfo) -> _typed.Zone:
     """Return the zone of `timezone` in the core that `core_for` has told for it."""
-    found = _zones.get((id(of), id(timezone))) or _find_zone(of, timezone)
+    found = _find_zone(of, timezone)
     assert found is not None
     return found
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from rota._uuids import uuid_of
+from rota._making import uuid_of
 from rota.abc._clock import Clock
 
 if TYPE_CHECKING:

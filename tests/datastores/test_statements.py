@@ -259,15 +259,19 @@ async def test_picking_reads_nothing_that_is_old_or_for_later(bench: Bench) -> N
 
 @pytest.mark.parametrize("place", ["mariadb"], indirect=True)
 async def test_claiming_reads_few_of_the_ready_jobs(bench: Bench) -> None:
-    """However many there are of a task, and whether or not its limit is reached. The plans of MariaDB do not tell."""
+    """However many there are of its task, or of one at its limit that come first. The plans of MariaDB do not tell."""
     store = bench.store
-    await store.add_jobs([make_job(task_id="limited") for _ in range(2_000)])
+    await store.add_jobs([make_job(task_id="limited") for _ in range(5_000)])
     with bench.listening() as ran:
         claimed = await claim_jobs(store, limit=100)
         await claim_jobs(store, limit=100)
-    assert 0 < len(claimed) <= 100
+        await store.add_task(make_task("full", max_running_jobs=1))
+        await store.add_jobs([make_job(task_id="full", priority=1) for _ in range(5_000)])
+        await claim_jobs(store, limit=1)
+        assert {job.task_id for job in await claim_jobs(store, limit=100)} == {"limited"}
+    assert len(claimed) == 100
     queries = [pair for pair in ran.statements if pair[0].startswith("SELECT")]
-    assert len(queries) > 4
+    assert len(queries) > 8
     read = {statement: await rows_read(bench, statement, given) for statement, given in queries}
     assert {statement: number for statement, number in read.items() if number > 400} == {}
 

@@ -220,9 +220,8 @@ def test_node_that_is_stopped_while_the_store_is_cut_off_ends_by_itself(
     observer = cluster.observer
     observer.configure_task("linger", func=_tasks.linger)
     job = observer.add_job("linger", args=[60], result_expiration_time=3600)
-    outlasts_the_stop = (
-        RECORDING_SECONDS * 3
-    )  # else the job is given up as lost, with nothing left to record
+    # Else the job is given up as lost, with nothing left to record.
+    outlasts_the_stop = RECORDING_SECONDS * 3
     node = cluster.start(
         "cut-off",
         url=server.url_at(proxy.port),

@@ -14,7 +14,7 @@ import pytest
 from attrs.exceptions import FrozenInstanceError
 
 from rota import IntervalTrigger
-from rota._uuids import uuid_of
+from rota._making import uuid_of
 from rota.model import Job
 from rota.model._copies import copier, maker
 

@@ -60,8 +60,8 @@ class JobRequest(TypedDict, total=False):
 
 
 #: the names that each kind of request may have, and those that it needs
-_NAMES = {
-    kind.__name__: (frozenset(kind.__annotations__), _NEEDED & frozenset(kind.__annotations__))
+_NAMES: dict[object, tuple[frozenset[str], frozenset[str]]] = {
+    kind: (frozenset(kind.__annotations__), _NEEDED & frozenset(kind.__annotations__))
     for kind in (JobRequest, ScheduleRequest)
 }
 
@@ -70,7 +70,7 @@ def check_names(request: object, kind: type[JobRequest | ScheduleRequest]) -> No
     """Refuse a request that is no mapping, names what is no argument, or lacks what is needed."""
     if not isinstance(request, Mapping):
         raise TypeError(f"a {kind.__name__} must be a mapping, got: {request!r:.100}")
-    known, needed = _NAMES[kind.__name__]
+    known, needed = _NAMES[kind]
     if not needed <= request.keys() <= known:
         named = sorted(map(repr, request.keys() - known or needed - request.keys()))
         verb = "has no" if request.keys() - known else "needs"

@@ -29,7 +29,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
 from rota._environment import new_id
-from rota._uuids import uuid_of
+from rota._making import uuid_of
 from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, quoted
 from rota.datastores.sql.tables import RANK_BYTES, JobState
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from rota._uuids import uuid_of
+from rota._making import uuid_of
 from rota.abc import Serializer, Trigger
 from rota.abc._serializer import taking_context
 from rota.model import DeserializationError, SerializationError

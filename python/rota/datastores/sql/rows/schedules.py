@@ -121,7 +121,7 @@ def schedule_from_row(objects: Objects, row: Values, claim: Claim | None = None)
         objects.trigger(id_, Definition(trigger, bool(stateful), cursor)),
         args,
         kwargs,
-        {} if metadata is None else from_json(metadata),
+        from_json(metadata),
         instant(next_fire_time, next_offset),
         instant(last_fire_time, last_offset),
         acquired_by,
