@@ -75,7 +75,9 @@ async def test_sleep_is_explained(
     )
     await clock.advance(1)
 
-    assert "sleeping 5.000 s: then the next one is due" in caplog.text
+    assert (
+        "sleeping 4.850 s: the next one, due in 0:00:05, is prepared shortly before" in caplog.text
+    )
 
 
 async def test_job_that_comes_too_late_is_explained(

@@ -206,9 +206,17 @@ class DataStore(ABC):
 
     @abstractmethod
     async def acquire_schedules(
-        self, scheduler_id: str, lease_duration: timedelta, limit: int
+        self,
+        scheduler_id: str,
+        lease_duration: timedelta,
+        limit: int,
+        ahead: timedelta = timedelta(0),
     ) -> Acquired[Schedule]:
-        """Claim up to `limit` schedules that are due, not paused, set aside or leased; longest overdue first."""
+        """Claim up to `limit` schedules that are due, not paused, set aside or leased; longest overdue first.
+
+        :param ahead: claim those, too, that will be due within this time. Whoever does so prepares what is to be done,
+            and releases them when they are due.
+        """
 
     @abstractmethod
     async def release_schedules(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from rota.model import TaskAdded, TaskRemoved, TaskUpdated
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from contextlib import AsyncExitStack
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from logging import Logger
     from uuid import UUID
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryDataStore"]
 
+_NOW = timedelta(0)
 _RESULTS_PER_TURN = 1_000
 
 
@@ -204,13 +206,19 @@ class MemoryDataStore(DataStore):
         await self._publish(self._announcer(now).removed(rows, finished=False))
 
     async def acquire_schedules(
-        self, scheduler_id: str, lease_duration: timedelta, limit: int
+        self,
+        scheduler_id: str,
+        lease_duration: timedelta,
+        limit: int,
+        ahead: timedelta = _NOW,
     ) -> Acquired[Schedule]:
-        """Claim up to `limit` schedules that are due, not paused, set aside or leased; longest overdue first."""
+        """Claim up to `limit` schedules that are due by `ahead` from now. See `DataStore.acquire_schedules`."""
         with self._lock:
             now = self._now()
             until = now + lease_duration
-            schedules, unreadable = self._schedules.acquire(scheduler_id, until, limit, now)
+            schedules, unreadable = self._schedules.acquire(
+                scheduler_id, until, limit, now, now + ahead
+            )
         await self._publish(self._announcer(now).unreadable(unreadable))
         return Acquired(schedules, now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from logging import getLogger
 from operator import attrgetter
@@ -19,10 +20,10 @@ from rota.abc import Acquired, DataStore
 from rota.abc._datastore import COUNTED
 from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
-from rota.datastores.sql.base import Base
+from rota.datastores.sql.base import Base, Wanted
 from rota.datastores.sql.callers import Guest
 from rota.datastores.sql.engines import dialect_of, engine_for, lease_engine
-from rota.datastores.sql.instants import instant
+from rota.datastores.sql.instants import instant, micros_of
 from rota.datastores.sql.news import News
 from rota.datastores.sql.outages import Outages, RetrySettings
 from rota.datastores.sql.parts import Parts
@@ -35,7 +36,7 @@ from rota.serializers.pickle import PickleSerializer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from contextlib import AsyncExitStack
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from logging import Logger
     from uuid import UUID
 
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["RetrySettings", "SQLAlchemyDataStore", "SchemaVersionError"]
 
 CLEANED_AT_ONCE = 1_000
+_NOW = timedelta(0)
 CLOSING_SECONDS = 5  #: for taking leave of a database that may not be there
 
 
@@ -268,13 +270,16 @@ class SQLAlchemyDataStore(DataStore):
         await self._news.schedules_removed(removed)
 
     async def acquire_schedules(
-        self, scheduler_id: str, lease_duration: timedelta, limit: int
+        self,
+        scheduler_id: str,
+        lease_duration: timedelta,
+        limit: int,
+        ahead: timedelta = _NOW,
     ) -> Acquired[Schedule]:
-        """Claim schedules that are due. See `DataStore.acquire_schedules`."""
-        claim = self._parts.firing.claim
+        """Claim schedules that are due by `ahead` from now. See `DataStore.acquire_schedules`."""
+        wanted = Wanted(scheduler_id, micros_of(lease_duration), limit, micros_of(ahead))
         read = await self._write(
-            partial(claim, scheduler_id=scheduler_id, lease=lease_duration, limit=limit),
-            attrgetter("schedules"),
+            partial(self._parts.firing.claim, wanted=wanted), attrgetter("schedules")
         )
         await self._news.unreadable(read)
         return Acquired(read.schedules, instant(read.at))

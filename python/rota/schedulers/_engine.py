@@ -66,6 +66,8 @@ class Engine:
                 self._schedules.close()
             if self._jobs is not None:
                 await self._jobs.stop(self._patience_seconds)
+            if self._schedules is not None:
+                await self._schedules.closed()
             group.cancel_scope.cancel()
 
     def problems(self) -> dict[str, str]:

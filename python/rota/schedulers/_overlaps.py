@@ -12,7 +12,6 @@ from rota.schedulers._schedule_log import ScheduleLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from rota.model import Job, Schedule, ScheduleResult
@@ -80,7 +79,7 @@ class Overlaps:
             self._give_up(cancelled, Verdict.cancelled)
         return settled, skipped
 
-    async def tell(self, skipped: Sequence[Job], refused: Collection[str], at: datetime) -> None:
+    async def tell(self, skipped: Sequence[Job], refused: Collection[str]) -> None:
         """Log and publish which fire times gave no job, unless their schedules were changed meanwhile."""
         for job in skipped:
             assert job.schedule_id is not None, "a schedule gave it"
@@ -90,7 +89,7 @@ class Overlaps:
             self._log.skipped(job)
             await self._node.event_broker.publish_local(
                 FireTimeSkipped(
-                    timestamp=at,
+                    timestamp=job.created_at,
                     schedule_id=job.schedule_id,
                     task_id=job.task_id,
                     fire_time=job.original_scheduled_time,

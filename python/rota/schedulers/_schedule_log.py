@@ -53,6 +53,17 @@ class ScheduleLog:
             extra={"event": "schedules.refused", "schedule_ids": ids},
         )
 
+    def not_handed_back(self, schedule_ids: Collection[str], exc: Exception) -> None:
+        """Say which schedules others can claim only when the leases on them have run out."""
+        ids = sorted(schedule_ids)
+        self._logger.warning(
+            "could not hand back schedules that are due soon (%s: %s); they fire when their leases have run out: %s",
+            type(exc).__name__,
+            exc,
+            ids,
+            extra={"event": "schedules.not_handed_back", "schedule_ids": ids},
+        )
+
     def count_due(self, schedules: Sequence[Schedule], now: datetime) -> list[int]:
         """Return how many fire times each has up to `now`, if that is going to be said."""
         if not self._logger.isEnabledFor(DEBUG):

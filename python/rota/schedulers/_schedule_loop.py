@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from anyio import lowlevel
 
-from rota.model import EventsMissed, ScheduleAdded, ScheduleUpdated
+from rota.model import EventsMissed, ScheduleAdded, ScheduleResult, ScheduleUpdated
+from rota.schedulers._agenda import Agenda, Decision
 from rota.schedulers._alarm import Alarm
 from rota.schedulers._firing import firings
 from rota.schedulers._overlaps import Overlaps
@@ -14,24 +17,32 @@ from rota.schedulers._schedule_log import ScheduleLog
 from rota.schedulers._wakeup import WakeUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
     from uuid import UUID
 
-    from rota.model import Schedule, ScheduleResult
+    from rota.abc import Acquired
+    from rota.model import Schedule
     from rota.schedulers._claim import Verdict
     from rota.schedulers._node import Node
 
 __all__ = ["ScheduleLoop"]
 
 SCHEDULES_PER_PASS = 500
+SCHEDULES_HELD = 5_000
 FIRE_TIMES_PER_PASS = 1_000  #: of one schedule under CoalescePolicy.all
+AHEAD = timedelta(milliseconds=150)
+AHEADS_PER_LEASE = 20  #: at least
 FRUITLESS_PAUSE_SECONDS = 0.01
 LONGEST_FRUITLESS_PAUSE_SECONDS = 1.0
+HANDING_BACK_SECONDS = 2.0
 
 
 class ScheduleLoop:
-    """Claims due schedules, decides, and releases them together with the jobs that they give.
+    """Claims schedules shortly before they are due, decides, and releases them when they are, with the jobs they give.
+
+    So half of the work is done when a crowd of schedules falls due in the same instant. What is done to a schedule
+    in between counts: pausing, changing or removing it ends the claim, and the decision is refused.
 
     :param give_up: cancels jobs that this scheduler runs itself
     """
@@ -39,78 +50,159 @@ class ScheduleLoop:
     def __init__(self, node: Node, give_up: Callable[[Collection[UUID], Verdict], object]) -> None:
         self._node = node
         self._store = node.data_store
+        self._clock = node.clock
         self._log = ScheduleLog(node.logger)
+        self._ahead = min(AHEAD, node.lease_duration / AHEADS_PER_LEASE)
         self._polling_seconds = node.polling_interval.total_seconds()
         self._outage = node.outage("processing schedules")
         self._alarm = Alarm(node.clock)
+        self._ended = Alarm(node.clock)
         self._wakeup = WakeUp(
             node.event_broker, (ScheduleAdded, ScheduleUpdated, EventsMissed), self._alarm.ring
         )
         self._overlaps = Overlaps(node, give_up)
+        self._agenda = Agenda()
+        self._look = True  # there may be something to claim
         self._fruitless = 0
         self._closing = False
 
     async def run(self) -> None:
         """Process schedules until `close` is called."""
-        look = True
         while not self._closing:
             try:
-                if look and await self._process():
+                if await self._fire() or (self._look and await self._claim()):
                     continue
-                seconds, look, reason = await self._how_long()
-                if seconds > 0:
-                    self._log.idle(seconds, reason)
-                    await self._alarm.sleep(seconds)
+                await self._wait()
                 self._outage.over()
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
+                self._look = True
                 await self._outage.wait(exc)
+        await self._hand_back()
 
     def close(self) -> None:
-        """Have `run` return after the schedules that it processes now."""
+        """Have `run` return after what it does now."""
         self._closing = True
         self._alarm.ring()
         self._wakeup.disarm()
 
-    async def _process(self) -> bool:
-        """Process one group of due schedules; tell whether there may be more."""
-        acquired = await self._store.acquire_schedules(
-            self._node.id, self._node.lease_duration, SCHEDULES_PER_PASS
-        )
-        if not acquired.items:
+    async def closed(self) -> None:
+        """Wait, after `close`, until no schedules are held, for some seconds at most."""
+        end = self._clock.monotonic() + HANDING_BACK_SECONDS
+        while self._agenda and (left := end - self._clock.monotonic()) > 0:
+            await self._ended.sleep(left)
+
+    # claiming
+
+    async def _claim(self) -> bool:
+        """Claim schedules and decide what they lead to; tell whether there may be more."""
+        limit = min(SCHEDULES_PER_PASS, SCHEDULES_HELD - len(self._agenda))
+        if limit <= 0:
             return False
-        self._fruitless = 0
-        self._log.claimed(len(acquired.items), acquired.at)
-        results = self._decide(acquired.items, acquired.at)
-        results, skipped = await self._overlaps.settle(acquired.items, results)
+        self._wakeup.arm()  # before asking, so that nothing is missed in between
+        acquired = await self._store.acquire_schedules(
+            self._node.id, self._node.lease_duration, limit, self._ahead
+        )
+        if acquired.items:
+            self._fruitless = 0
+            self._log.claimed(len(acquired.items), acquired.at)
+            self._agenda.add(self._decide(acquired, self._clock.monotonic()))
+        return len(acquired.items) == limit
+
+    def _decide(self, acquired: Acquired[Schedule], received: float) -> Iterator[Decision]:
+        """Decide about claimed schedules as of when they are due, or as of now if that has passed."""
+        random, new_id = self._node.random, self._node.new_id
+        now = acquired.at
+
+        def moment(schedule: Schedule) -> datetime:
+            due = schedule.next_fire_time
+            return now if due is None or due <= now else due.astimezone(timezone.utc)
+
+        for at, group in groupby(acquired.items, moment):
+            schedules = list(group)
+            counts = self._log.count_due(schedules, at)
+            results = firings(schedules, at, random, new_id, FIRE_TIMES_PER_PASS)
+            # The store said what time it is before that was received, so this is not too early.
+            wait = (at - now).total_seconds()
+            for schedule, due, result in zip(schedules, counts, results, strict=True):
+                yield Decision(received + wait, schedule, due, result)
+
+    # firing
+
+    async def _fire(self) -> bool:
+        """Carry out one group of decisions that are due; tell whether there were any."""
+        now = self._clock.monotonic()
+        decisions = self._agenda.pop_due(now, SCHEDULES_PER_PASS)
+        if not decisions:
+            return False
+        self._wakeup.disarm()  # this is no news
+        self._look = self._agenda.next_at is None or self._agenda.next_at > now
+        for decision in decisions:
+            self._log.decided(decision.schedule, decision.result, decision.due)
+        schedules = [decision.schedule for decision in decisions]
+        results = [decision.result for decision in decisions]
+        results, skipped = await self._overlaps.settle(schedules, results)
         refused = await self._store.release_schedules(self._node.id, results)
         if refused:
             self._log.refused(refused)
-        await self._overlaps.tell(skipped, refused, acquired.at)
+        await self._overlaps.tell(skipped, refused)
         await lowlevel.checkpoint()
-        return len(acquired.items) == SCHEDULES_PER_PASS
+        return True
+
+    async def _hand_back(self) -> None:
+        """Let others have what is not due yet."""
+        held = {decision.schedule.id: decision.schedule for decision in self._agenda}
+        try:
+            if held:
+                # The triggers that were claimed have moved; those in the store have not.
+                stored = await self._store.get_schedules(held)
+                results = [_unchanged(each, held[each.id].token) for each in stored]
+                await self._store.release_schedules(self._node.id, results)
+        except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
+            self._log.not_handed_back(held, exc)
+        finally:
+            self._agenda.clear()
+            self._ended.ring()
+
+    # waiting
+
+    async def _wait(self) -> None:
+        """Sleep until there is something to do."""
+        next_at = self._agenda.next_at
+        if next_at is not None:
+            seconds = next_at - self._clock.monotonic()
+            self._look = seconds > 0 and await self._alarm.sleep(seconds)
+            return
+        seconds, self._look, reason = await self._how_long()
+        if seconds > 0:
+            self._log.idle(seconds, reason)
+            await self._alarm.sleep(seconds)
 
     async def _how_long(self) -> tuple[float, bool, str]:
-        """Return for how many seconds nothing is to be done, whether something may be due then, and why so long."""
-        self._wakeup.arm()  # before asking, so that nothing is missed in between
+        """Return for how many seconds nothing is to be done, whether something can be claimed then, and why so long."""
+        self._wakeup.arm()
         delay = await self._store.time_to_next_schedule()
         if delay is None:
             return self._polling_seconds, False, "nothing is scheduled"
-        seconds = delay.total_seconds()
+        seconds = (delay - self._ahead).total_seconds()
         if seconds > self._polling_seconds:
             reason = f"polling interval; the next one is due in {delay}"
             return self._polling_seconds, False, reason
         if seconds > 0:
-            return seconds, True, "then the next one is due"
+            return seconds, True, f"the next one, due in {delay}, is prepared shortly before"
         self._fruitless += 1
         if self._fruitless == 1:
-            return 0, True, "one has become due just now"
+            return 0, True, "one can be claimed just now"
         pause = FRUITLESS_PAUSE_SECONDS * 2 ** min(self._fruitless, 30)
-        return min(pause, LONGEST_FRUITLESS_PAUSE_SECONDS), True, "what is due cannot be claimed"
+        longest = max(delay.total_seconds(), LONGEST_FRUITLESS_PAUSE_SECONDS)
+        return min(pause, longest), True, "what is due cannot be claimed"
 
-    def _decide(self, schedules: Sequence[Schedule], now: datetime) -> list[ScheduleResult]:
-        random, new_id = self._node.random, self._node.new_id
-        counts = self._log.count_due(schedules, now)
-        results = firings(schedules, now, random, new_id, FIRE_TIMES_PER_PASS)
-        for schedule, due, result in zip(schedules, counts, results, strict=True):
-            self._log.decided(schedule, result, due)
-        return results
+
+def _unchanged(schedule: Schedule, token: int) -> ScheduleResult:
+    return ScheduleResult(
+        schedule_id=schedule.id,
+        task_id=schedule.task_id,
+        trigger=schedule.trigger,
+        last_fire_time=schedule.last_fire_time,
+        next_fire_time=schedule.next_fire_time,
+        token=token,
+    )

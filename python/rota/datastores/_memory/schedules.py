@@ -206,16 +206,16 @@ class ScheduleTable:
     # claiming
 
     def acquire(
-        self, owner: str, until: datetime, limit: int, now: datetime
+        self, owner: str, until: datetime, limit: int, now: datetime, due_by: datetime
     ) -> tuple[list[Schedule], list[Unreadable]]:
-        """Claim up to `limit` schedules that are due, longest overdue first; set aside what cannot be copied."""
+        """Claim up to `limit` schedules that are due by a time, the earliest first; set aside what cannot be copied."""
         self._take_back(now)
         lease = self._leases.grant(owner, until)
         claimed: list[Schedule] = []
         unreadable: list[Unreadable] = []
         while len(claimed) < limit:
             row = self._first_due(now)
-            if row is None or row.due > now:
+            if row is None or row.due > due_by:
                 break
             heappop(self._due)
             id_ = row.id

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from rota.abc import Clock
+    from rota.datastores.sql.base import Wanted
     from rota.datastores.sql.tables import Tables
 
 __all__ = [
@@ -213,9 +214,9 @@ class Dialect(ABC):
         return taken
 
     def claim_due(
-        self, connection: Connection, tables: Tables, owner: str, lease: int, limit: int
+        self, connection: Connection, tables: Tables, wanted: Wanted
     ) -> list[AnyRow] | None:
-        """Claim the schedules that are longest overdue; return the claimed rows, each with the time as `now`."""
+        """Claim the schedules that are due first; return the claimed rows, each with the time as `now`."""
         return None
 
     def advance_schedules(

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
     from typing_extensions import Self
 
+    from rota.datastores.sql.base import Wanted
     from rota.datastores.sql.tables import Tables
 
 __all__ = ["PostgreSQL"]
@@ -237,10 +238,10 @@ class PostgreSQL(Dialect):
         return _noted(connection, connection.execute(statement, binds).all())
 
     def claim_due(
-        self, connection: Connection, tables: Tables, owner: str, lease: int, limit: int
+        self, connection: Connection, tables: Tables, wanted: Wanted
     ) -> list[AnyRow] | None:
         """Claim and return them."""
-        binds = {"p_limit": limit, "p_owner": owner, "p_lease": lease}
+        binds = {f"p_{name}": value for name, value in wanted._asdict().items()}
         statement = _steps.claim_due(tables, self.now)
         return _noted(connection, connection.execute(statement, binds).all())
 

@@ -151,7 +151,10 @@ def claim_due(tables: Tables, now: ColumnElement[int]) -> Update:
     table, c = tables.schedules, tables.schedules.c
     due = (
         select(c.id)
-        .where(c.due <= now, or_(c.acquired_until.is_(None), c.acquired_until <= now))
+        .where(
+            c.due <= now + bindparam("p_ahead", type_=BigInteger()),
+            or_(c.acquired_until.is_(None), c.acquired_until <= now),
+        )
         .order_by(c.due)
         .limit(bindparam("p_limit"))
         .with_for_update(skip_locked=True)

@@ -36,6 +36,21 @@ class Claim(NamedTuple):
     until: datetime
 
 
+class Wanted(NamedTuple):
+    """Which schedules are to be claimed.
+
+    :param owner: for whom
+    :param lease: for how long (µs)
+    :param limit: how many at most
+    :param ahead: how much later than now they may be due (µs)
+    """
+
+    owner: str
+    lease: int
+    limit: int
+    ahead: int
+
+
 @frozen
 class Base:
     """The database, the tables and the serializer of a store."""

@@ -6,10 +6,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import BigInteger, bindparam, delete, or_, select, update
 
 from rota.datastores.sql.base import Claim, in_batches
-from rota.datastores.sql.instants import duration, instant, micros, micros_of, offset_of
+from rota.datastores.sql.instants import duration, instant, micros, offset_of
 from rota.datastores.sql.rows.objects import as_text, cursor_text, describe
 from rota.datastores.sql.schedules import Read
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from rota.datastores.sql._dialect import AnyRow, Values
-    from rota.datastores.sql.base import Base
+    from rota.datastores.sql.base import Base, Wanted
     from rota.datastores.sql.jobs import Jobs
     from rota.datastores.sql.schedules import Schedules
     from rota.model import Job, ScheduleResult
@@ -71,7 +71,7 @@ class Firing:
         free = or_(c.acquired_until.is_(None), c.acquired_until <= now)
         self._due = (
             select(table, now.label("now"))
-            .where(c.due <= now, free)
+            .where(c.due <= now + bindparam("p_ahead", type_=BigInteger()), free)
             .order_by(c.due)
             .limit(bindparam("p_limit"))
             .with_for_update(skip_locked=True)
@@ -109,22 +109,17 @@ class Firing:
             .limit(bindparam("p_limit"))
         )
 
-    def claim(
-        self, connection: Connection, scheduler_id: str, lease: timedelta, limit: int
-    ) -> Read:
+    def claim(self, connection: Connection, wanted: Wanted) -> Read:
         """Claim schedules that are due, longest overdue first; set aside those that cannot be read."""
         base = self._base
-        duration_of_lease = micros_of(lease)
-        claimed = base.dialect.claim_due(
-            connection, base.tables, scheduler_id, duration_of_lease, limit
-        )
+        claimed = base.dialect.claim_due(connection, base.tables, wanted)
         if claimed is not None:
             return self._read(connection, sorted(claimed, key=attrgetter("due")), None)
-        binds = {"p_limit": limit, **base.moment()}
+        binds = {"p_limit": wanted.limit, "p_ahead": wanted.ahead, **base.moment()}
         rows = connection.execute(self._due, binds).all()
-        until = rows[0].now + duration_of_lease if rows else 0
-        read = self._read(connection, rows, Claim(scheduler_id, instant(until)))
-        owner = {"p_owner": scheduler_id, "p_until": until}
+        until = rows[0].now + wanted.lease if rows else 0
+        read = self._read(connection, rows, Claim(wanted.owner, instant(until)))
+        owner = {"p_owner": wanted.owner, "p_until": until}
         for batch in in_batches([schedule.id for schedule in read.schedules]):
             connection.execute(self._claim, {"p_ids": batch, **owner})
         return read

@@ -89,6 +89,43 @@ class FiringSchedules(DataStoreFixtures):
         await pass_time(SECOND)
         assert len(await claim_schedules(store)) == 1
 
+    async def test_schedule_is_claimed_ahead_if_that_is_asked_for(
+        self, store: DataStore, pass_time: PassTime
+    ) -> None:
+        """Others cannot claim it when it is due, and its job and its advance count as ever."""
+        now = await store.now()
+        due = {"overdue": LONG_AGO, "soon": now + HOUR, "later": now + 3 * HOUR}
+        await add(store, *(make_schedule(id, time) for id, time in due.items()))
+        acquired = await store.acquire_schedules("A", 9 * HOUR, 10, 2 * HOUR)
+        assert [schedule.id for schedule in acquired.items] == ["overdue", "soon"]
+        assert acquired.at < due["soon"]
+        await pass_time(HOUR)
+        assert await claim_schedules(store, "B") == []
+        soon = acquired.items[1]
+        job = job_for(due["soon"])
+        assert (
+            await store.release_schedules("A", [fire(soon, evolve(job, schedule_id="soon"))])
+            == set()
+        )
+        assert only(await store.get_jobs()).scheduled_fire_time == due["soon"]
+        following = only(await store.get_schedules({"soon"})).next_fire_time
+        assert following == due["soon"] + HOUR
+
+    @pytest.mark.parametrize("change", ["pause", "remove"])
+    async def test_schedule_that_is_changed_after_it_was_claimed_ahead_does_not_fire(
+        self, store: DataStore, change: str
+    ) -> None:
+        due = await store.now() + HOUR
+        await add(store, make_schedule(due=due))
+        (claimed,) = (await store.acquire_schedules("A", 9 * HOUR, 10, 2 * HOUR)).items
+        if change == "remove":
+            await store.remove_schedules({"schedule"})
+        else:
+            stored = only(await store.get_schedules())
+            assert await store.update_schedule(evolve(stored, paused=True))
+        assert await store.release_schedules("A", [fire(claimed, job_for(due))]) == {"schedule"}
+        assert await store.get_jobs() == []
+
     async def test_paused_schedule_is_not_claimed(self, store: DataStore) -> None:
         await add(store, make_schedule("a", paused=True), make_schedule("b"))
         assert [schedule.id for schedule in await claim_schedules(store)] == ["b"]
