@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from attrs import evolve
 
-from rota.model import JobOutcome
+from rota.model import JobOutcome, ScheduleResult
 from rota.testing._datastore._fixtures import (
     HOUR,
     LEASE,
@@ -110,6 +110,34 @@ class FiringSchedules(DataStoreFixtures):
         assert only(await store.get_jobs()).scheduled_fire_time == due["soon"]
         following = only(await store.get_schedules({"soon"})).next_fire_time
         assert following == due["soon"] + HOUR
+
+    @pytest.mark.parametrize("fired_before", [True, False])
+    async def test_schedule_that_is_handed_back_is_claimed_again_as_it_was(
+        self, store: DataStore, fired_before: bool
+    ) -> None:
+        """Whoever hands one back gives the trigger as it is stored, not the one that was claimed, which has moved."""
+        await add(store, make_schedule())
+        if fired_before:
+            await store.release_schedules("A", [fire(await claim_one_schedule(store))])
+        claimed = await claim_one_schedule(store)
+        claimed.trigger.next()
+        stored = only(await store.get_schedules())
+        unchanged = ScheduleResult(
+            schedule_id=stored.id,
+            task_id=stored.task_id,
+            trigger=stored.trigger,
+            last_fire_time=stored.last_fire_time,
+            next_fire_time=stored.next_fire_time,
+            token=claimed.token,
+        )
+        assert await store.release_schedules("A", [unchanged]) == set()
+        again = await claim_one_schedule(store, "B")
+        assert (again.next_fire_time, again.last_fire_time) == (
+            stored.next_fire_time,
+            LONG_AGO if fired_before else None,
+        )
+        assert again.trigger.next() == stored.trigger.next()
+        assert len(await store.get_jobs()) == fired_before
 
     @pytest.mark.parametrize("change", ["pause", "remove"])
     async def test_schedule_that_is_changed_after_it_was_claimed_ahead_does_not_fire(
