@@ -106,7 +106,7 @@ class NATSEventBroker(RemoteEventBroker):
             except NoServersError as exc:
                 raise ConnectionError(f"no server can be reached: {errors or exc}") from exc
             await client.subscribe(self._subject, cb=take)
-            await client.flush(ANSWER_SECONDS)
+            await _confirm(client)
         return _Link(client, self._subject, closed, errors)
 
 
@@ -127,7 +127,17 @@ class _Link(Link):
     async def send(self, messages: Sequence[bytes]) -> None:
         for message in messages:
             await self._client.publish(self._subject, message)
-        await self._client.flush(ANSWER_SECONDS)
+        await _confirm(self._client)
 
     async def close(self) -> None:
         await self._client.close()
+
+
+async def _confirm(client: Client) -> None:
+    """Return when the server has all that was sent to it.
+
+    The client's `flush` sends its question ahead of what is still queued: the answer to the first one tells only that
+    the queue has been written.
+    """
+    await client.flush(ANSWER_SECONDS)
+    await client.flush(ANSWER_SECONDS)
