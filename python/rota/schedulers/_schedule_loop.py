@@ -193,7 +193,8 @@ class ScheduleLoop:
         if self._fruitless == 1:
             return 0, True, "one can be claimed just now"
         pause = FRUITLESS_PAUSE_SECONDS * 2 ** min(self._fruitless, 30)
-        longest = max(delay.total_seconds(), LONGEST_FRUITLESS_PAUSE_SECONDS)
+        due_in = delay.total_seconds()
+        longest = due_in if due_in > 0 else LONGEST_FRUITLESS_PAUSE_SECONDS
         return min(pause, longest), True, "what is due cannot be claimed"
 
 
