@@ -14,8 +14,9 @@ from attrs import define, field
 
 from rota import Scheduler
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
-from tests._private_servers import MariaDB, PostgreSQL
+from tests._private_servers import MariaDB, PostgreSQL, PrivateServer
 from tests._processes import wait_until
+from tests._proxy import Proxy
 from tests.faults._journal import Journal
 from tests.faults._node import NodeOptions
 from tests.faults._nursery import Node, Nursery
@@ -123,6 +124,20 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/store.db"
     server: PostgreSQL | MariaDB = request.getfixturevalue(kind)
     return server.url
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, url: str) -> PrivateServer:
+    """The server of the store, for the test to maltreat."""
+    kind = "postgresql" if url.startswith("postgresql") else "mariadb"
+    server: PrivateServer = request.getfixturevalue(kind)
+    return server
+
+
+@pytest.fixture
+def proxy(server: PrivateServer) -> Iterator[Proxy]:
+    with Proxy(server.port) as proxy:
+        yield proxy
 
 
 def stores(*kinds: str) -> pytest.MarkDecorator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,32 +17,18 @@ from rota.model import AbandonedPolicy
 from rota.schedulers._job_loop import RECORDING_SECONDS
 from tests._private_servers import PostgreSQL
 from tests._processes import pause
-from tests._proxy import Proxy
 from tests.faults import _databases, _tasks
 from tests.faults.conftest import LONG, stores
 
 if TYPE_CHECKING:
     from tests._private_servers import PrivateServer
+    from tests._proxy import Proxy
     from tests.faults.conftest import Cluster
 
 OUTAGE_SECONDS = 20 if LONG else 2.5  #: longer than a lease
 SCHEDULES = 20
 servers = stores("postgresql", "mariadb")
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def server(request: pytest.FixtureRequest, url: str) -> PrivateServer:
-    """The server of the store, for the test to maltreat."""
-    kind = "postgresql" if url.startswith("postgresql") else "mariadb"
-    server: PrivateServer = request.getfixturevalue(kind)
-    return server
-
-
-@pytest.fixture
-def proxy(server: PrivateServer) -> Iterator[Proxy]:
-    with Proxy(server.port) as proxy:
-        yield proxy
 
 
 def disconnect_all(server: PrivateServer) -> None:

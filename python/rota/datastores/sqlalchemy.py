@@ -22,7 +22,7 @@ from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
 from rota.datastores.sql.base import Base, Wanted
 from rota.datastores.sql.callers import Guest
-from rota.datastores.sql.engines import dialect_of, engine_for, lease_engine
+from rota.datastores.sql.engines import dialect_of, engine_for, second_engine
 from rota.datastores.sql.instants import instant, micros_of
 from rota.datastores.sql.news import News
 from rota.datastores.sql.outages import Outages, RetrySettings
@@ -189,11 +189,11 @@ class SQLAlchemyDataStore(DataStore):
 
     def lease_handle(self) -> SQLAlchemyDataStore | None:
         """Return a second, unstarted store on the same tables, with a connection of its own."""
-        engine = lease_engine(self._engine, is_own=self._owns_engine)
-        if engine is None:
+        second = second_engine(self._engine, is_own=self._owns_engine)
+        if second is None:
             return None
         handle = type(self)(
-            engine,
+            second,
             schema=self._schema,
             table_prefix=self._table_prefix,
             serializer=self._objects.serializer.inner,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rota.datastores.sql._dialect import Dialect
 
-__all__ = ["dialect_of", "engine_for", "lease_engine", "with_driver"]
+__all__ = ["dialect_of", "engine_for", "second_engine", "with_driver"]
 
 DIALECTS: Mapping[str, type[Dialect]] = {
     "sqlite": SQLite,
@@ -58,7 +58,9 @@ def engine_for(url: str | URL, **options: object) -> AsyncEngine:
     """Make an engine that a store has for itself."""
     url = with_driver(url)
     dialect = dialect_of(url)
-    engine = create_async_engine(url, **{**dialect.engine_options(url), **options})
+    # Transactions are ended before a connection is given back, which saves asking the server to do it again.
+    defaults = {"pool_reset_on_return": None, **dialect.engine_options(url)}
+    engine = create_async_engine(url, **{**defaults, **options})
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(driver_connection: object, _record: object) -> None:
@@ -67,10 +69,10 @@ def engine_for(url: str | URL, **options: object) -> AsyncEngine:
     return engine
 
 
-def lease_engine(engine: AsyncEngine, *, is_own: bool) -> AsyncEngine | None:
-    """Return a second engine for the same database, which connects in the same way; `None` if there can be none."""
+def second_engine(engine: AsyncEngine, *, is_own: bool) -> AsyncEngine | URL | None:
+    """Return what connects to the same database in the same way, apart; `None` if nothing can."""
     if dialect_of(engine.url).is_private(engine.url):
         return None
     if is_own:
-        return engine_for(engine.url, pool_size=1, max_overflow=0)
+        return engine.url
     return create_async_engine(engine.url, pool=engine.sync_engine.pool.recreate())

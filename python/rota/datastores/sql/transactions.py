@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -14,7 +14,7 @@ from attrs import define, frozen
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.outages import Outages
@@ -115,8 +115,30 @@ class Transactions:
         # A local database answers soon, and a connection in memory that is cancelled is a database that is lost.
         with self.base.clock.busy(), CancelScope(shield=not is_remote):
             with move_on_after(seconds if is_remote else None) as scope:
-                async with turn, engine.connect() as connection:
-                    return await connection.run_sync(work)
+                async with turn, _connected(engine) as connection:
+                    return await connection.run_sync(_through, work)
             assert scope.cancelled_caught, "nothing else ends it without a result"
             raise TimeoutError(f"no answer within {seconds:g} seconds")
         raise AssertionError("the scope is not cancelled")
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Connect, and give the connection back.
+
+    Both can be cancelled; `async with engine.connect()` would not end before the server has answered.
+    """
+    connection = await engine.connect()
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _through(connection: Connection, work: Work[T]) -> T:
+    """Do some work, and end the transaction that it may leave, so that giving back the connection takes no answer."""
+    try:
+        return work(connection)
+    finally:
+        if connection.in_transaction():
+            connection.rollback()
