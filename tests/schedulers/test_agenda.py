@@ -61,9 +61,3 @@ def test_schedule_that_is_claimed_again_is_decided_about_once() -> None:
     again = decision("a", 2, token=2)
     waiting.add([again])
     assert list(waiting) == [decision("b", 1), again]
-
-
-def test_nothing_is_next_when_all_is_forgotten() -> None:
-    waiting = agenda(decision("a", 1))
-    waiting.clear()
-    assert (waiting.next_at, len(waiting)) == (None, 0)

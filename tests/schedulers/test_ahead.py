@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import define, evolve
@@ -17,6 +17,7 @@ from rota import (
     SchedulerRole,
     current_job,
 )
+from rota._environment import current_clock
 from rota.abc import Trigger
 from rota.datastores.memory import MemoryDataStore
 from rota.schedulers._schedule_loop import AHEAD, SCHEDULES_HELD
@@ -230,6 +231,52 @@ async def test_other_scheduler_hears_of_what_is_handed_back(
             await other.start_in_background()
         await clock.advance(SECOND)
     assert runs == [(DUE, DUE)]
+
+
+class SlowStore(MemoryDataStore):
+    """A data store that takes a second to record what has fired."""
+
+    async def release_schedules(self, *args: Any) -> set[str]:
+        """Take a second, and release them."""
+        await current_clock().sleep(1)
+        return await super().release_schedules(*args)
+
+
+async def test_scheduler_that_stops_finishes_what_is_due(clock: VirtualClock, runs: Runs) -> None:
+    """Otherwise nobody would know of the fire time before the lease ends."""
+    store = SlowStore()
+    async with AsyncScheduler(store, clock=clock) as observer:
+        async with AsyncScheduler(store, clock=clock, role=SchedulerRole.scheduler) as first:
+            await first.add_schedule(runs.work, IntervalTrigger(seconds=10, start_time=DUE), id="s")
+            await first.start_in_background()
+            await clock.advance(DUE + HALF - clock.now())
+            await first.stop()
+            await clock.advance(SECOND)
+        stored = await observer.get_schedule("s")
+        assert (stored.acquired_by, stored.last_fire_time) == (None, DUE)
+        assert len(await observer.get_jobs()) == 1
+
+
+class LockedStore(MemoryDataStore):
+    """A data store that records nothing."""
+
+    async def release_schedules(self, *_args: Any) -> set[str]:
+        """Fail."""
+        raise OSError("no space left\nUPDATE ... SET args = 'secret'")
+
+
+async def test_what_cannot_be_handed_back_is_named(
+    clock: VirtualClock, runs: Runs, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with AsyncScheduler(LockedStore(), clock=clock) as scheduler:
+        await scheduler.add_schedule(runs.work, IntervalTrigger(seconds=10, start_time=DUE), id="s")
+        await scheduler.start_in_background()
+        await go_between_claim_and_due(scheduler, clock)
+    (warning,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert warning.getMessage() == (
+        "could not hand back schedules that are due soon (OSError: no space left);"
+        " they fire when their leases have run out: ['s']"
+    )
 
 
 async def test_no_more_are_held_than_a_bound(

@@ -65,7 +65,3 @@ class Agenda:
         while len(due) < limit and self._decisions and self._decisions[0].at <= now:
             due.append(self._decisions.popleft())
         return due
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._decisions.clear()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from rota.model import CoalescePolicy, Job, OverlapPolicy, Schedule, ScheduleResult
 from rota.model._copies import maker
 from rota.triggers._batch import due_of_many
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from rota.triggers._batch import Due
 
-__all__ = ["MAX_ERROR_TEXT", "firings"]
+__all__ = ["MAX_ERROR_TEXT", "firings", "unchanged"]
 
 MAX_ERROR_TEXT = 1_000  #: characters of an error that is stored with a schedule
 _MICROSECOND = timedelta(microseconds=1)
@@ -74,6 +76,19 @@ def firings(
     ]
 
 
+def unchanged(schedule: Schedule) -> ScheduleResult:
+    """Return the decision that leaves a claimed schedule as it is."""
+    return _result(
+        schedule.id,
+        schedule.task_id,
+        schedule.trigger,
+        schedule.last_fire_time,
+        schedule.next_fire_time,
+        schedule.token,
+        (),
+    )
+
+
 def _firing(
     schedule: Schedule,
     answer: Due | BaseException,
@@ -87,15 +102,7 @@ def _firing(
         times, following = answer
         jobs = _jobs(schedule, times, following, now, random, new_id)
     except BaseException as exc:  # noqa: BLE001 - the trigger may be the user's and raise anything
-        return ScheduleResult(
-            schedule_id=schedule.id,
-            task_id=schedule.task_id,
-            trigger=schedule.trigger,
-            last_fire_time=schedule.last_fire_time,
-            next_fire_time=schedule.next_fire_time,
-            token=schedule.token,
-            error=_describe(exc),
-        )
+        return evolve(unchanged(schedule), error=_describe(exc))
     return _result(
         schedule.id,
         schedule.task_id,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rota.abc import Clock
 
-__all__ = ["Outage"]
+__all__ = ["Outage", "brief"]
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
@@ -38,8 +38,7 @@ class Outage:
 
     def noted(self, exc: Exception) -> float:
         """Note one more failure; return how many seconds to wait before the next attempt."""
-        text = str(exc).partition("\n")[0]  # drivers and SQLAlchemy add statements in further lines
-        self.problem = f"{type(exc).__name__}: {text}"
+        self.problem = brief(exc)
         if not self._failures:
             self._logger.error(
                 "%s failed; trying again until it works",
@@ -74,3 +73,9 @@ class Outage:
             )
             self._failures = 0
             self.problem = None
+
+
+def brief(exc: Exception) -> str:
+    """Return what failed, without the statements and values that drivers and SQLAlchemy add in further lines."""
+    text = str(exc).partition("\n")[0]
+    return f"{type(exc).__name__}: {text}"

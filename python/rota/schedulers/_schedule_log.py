@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rota.model import CoalescePolicy
 from rota.schedulers._log_fields import schedule_fields
+from rota.schedulers._outage import brief
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -57,9 +58,8 @@ class ScheduleLog:
         """Say which schedules others can claim only when the leases on them have run out."""
         ids = sorted(schedule_ids)
         self._logger.warning(
-            "could not hand back schedules that are due soon (%s: %s); they fire when their leases have run out: %s",
-            type(exc).__name__,
-            exc,
+            "could not hand back schedules that are due soon (%s); they fire when their leases have run out: %s",
+            brief(exc),
             ids,
             extra={"event": "schedules.not_handed_back", "schedule_ids": ids},
         )

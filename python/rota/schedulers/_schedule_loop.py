@@ -7,11 +7,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from anyio import lowlevel
+from attrs import evolve
 
-from rota.model import EventsMissed, ScheduleAdded, ScheduleResult, ScheduleUpdated
+from rota.model import EventsMissed, ScheduleAdded, ScheduleUpdated
 from rota.schedulers._agenda import Agenda, Decision
 from rota.schedulers._alarm import Alarm
-from rota.schedulers._firing import firings
+from rota.schedulers._firing import firings, unchanged
 from rota.schedulers._overlaps import Overlaps
 from rota.schedulers._schedule_log import ScheduleLog
 from rota.schedulers._wakeup import WakeUp
@@ -57,6 +58,7 @@ class ScheduleLoop:
         self._outage = node.outage("processing schedules")
         self._alarm = Alarm(node.clock)
         self._ended = Alarm(node.clock)
+        self._has_ended = False
         self._wakeup = WakeUp(
             node.event_broker, (ScheduleAdded, ScheduleUpdated, EventsMissed), self._alarm.ring
         )
@@ -76,8 +78,11 @@ class ScheduleLoop:
                 self._outage.over()
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
                 self._look = True
-                await self._outage.wait(exc)
+                self._wakeup.disarm()
+                await self._alarm.sleep(self._outage.noted(exc))  # until `close` at the latest
         await self._hand_back()
+        self._has_ended = True
+        self._ended.ring()
 
     def close(self) -> None:
         """Have `run` return after what it does now."""
@@ -88,7 +93,7 @@ class ScheduleLoop:
     async def closed(self) -> None:
         """Wait, after `close`, until no schedules are held, for some seconds at most."""
         end = self._clock.monotonic() + HANDING_BACK_SECONDS
-        while self._agenda and (left := end - self._clock.monotonic()) > 0:
+        while not self._has_ended and (left := end - self._clock.monotonic()) > 0:
             await self._ended.sleep(left)
 
     # claiming
@@ -155,13 +160,10 @@ class ScheduleLoop:
             if held:
                 # The triggers that were claimed have moved; those in the store have not.
                 stored = await self._store.get_schedules(held)
-                results = [_unchanged(each, held[each.id].token) for each in stored]
+                results = [evolve(unchanged(each), token=held[each.id].token) for each in stored]
                 await self._store.release_schedules(self._node.id, results)
         except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
             self._log.not_handed_back(held, exc)
-        finally:
-            self._agenda.clear()
-            self._ended.ring()
 
     # waiting
 
@@ -196,14 +198,3 @@ class ScheduleLoop:
         due_in = delay.total_seconds()
         longest = due_in if due_in > 0 else LONGEST_FRUITLESS_PAUSE_SECONDS
         return min(pause, longest), True, "what is due cannot be claimed"
-
-
-def _unchanged(schedule: Schedule, token: int) -> ScheduleResult:
-    return ScheduleResult(
-        schedule_id=schedule.id,
-        task_id=schedule.task_id,
-        trigger=schedule.trigger,
-        last_fire_time=schedule.last_fire_time,
-        next_fire_time=schedule.next_fire_time,
-        token=token,
-    )
