@@ -255,6 +255,7 @@ class MariaDB(PrivateServer):
             "--no-defaults",
             "--auth-root-authentication-method=normal",
             f"--datadir={self.directory}/data",
+            f"--tmpdir={self.directory}",  # two that set up at once get in each other's way in /tmp
         )
 
     def command(self) -> Sequence[str]:
@@ -262,6 +263,7 @@ class MariaDB(PrivateServer):
             program("mariadbd"),
             "--no-defaults",
             f"--datadir={self.directory}/data",
+            f"--tmpdir={self.directory}",
             f"--port={self.port}",
             f"--bind-address={HOST}",
             f"--socket={self.directory}/socket",
