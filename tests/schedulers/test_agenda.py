@@ -31,7 +31,7 @@ def decision(id_: str, at: float, token: int = 1) -> Decision:
         next_fire_time=following,
         token=token,
     )
-    return Decision(at, schedule, 1, result)
+    return Decision(at, schedule, NOW, 1, result)
 
 
 def agenda(*decisions: Decision) -> Agenda:

@@ -233,6 +233,75 @@ async def test_other_scheduler_hears_of_what_is_handed_back(
     assert runs == [(DUE, DUE)]
 
 
+async def test_job_is_not_cancelled_for_a_fire_time_that_was_called_off(
+    scheduler: AsyncScheduler, clock: VirtualClock
+) -> None:
+    finished: list[datetime] = []
+
+    async def long() -> None:
+        await clock.sleep(12)
+        finished.append(clock.now())
+
+    await scheduler.add_schedule(
+        long,
+        IntervalTrigger(seconds=10, start_time=DUE),
+        id="s",
+        overlap=OverlapPolicy.cancel_other,
+        conflict_policy=ConflictPolicy.replace,
+    )
+    await clock.advance(20 * SECOND - HALF)
+    await scheduler.pause_schedule("s")
+    await clock.advance(10 * SECOND)
+    assert finished == [DUE + 12 * SECOND]
+
+
+@define
+class SecondFromNow(Trigger):
+    """A trigger of a user that reads the clock."""
+
+    def next(self) -> datetime:
+        """Return when a second has passed."""
+        return current_clock().now() + SECOND
+
+    def __getstate__(self) -> None:
+        return None
+
+    def __setstate__(self, state: None) -> None:
+        pass
+
+
+async def test_trigger_that_reads_the_clock_is_asked_when_it_is_due(
+    scheduler: AsyncScheduler, clock: VirtualClock, runs: Runs
+) -> None:
+    await scheduler.remove_schedule("s")
+    await scheduler.add_schedule(runs.work, SecondFromNow())
+    await clock.advance(10 * SECOND)
+    assert runs == [(time, time) for time in (START + n * SECOND for n in range(1, 11))]
+
+
+class FailingStore(MemoryDataStore):
+    """A data store that fails the first time that a schedule is released."""
+
+    failed = False
+
+    async def release_schedules(self, *args: Any) -> set[str]:
+        """Fail once."""
+        if not self.failed:
+            self.failed = True
+            raise ConnectionError("lost")
+        return await super().release_schedules(*args)
+
+
+async def test_fire_time_does_not_wait_for_the_lease_where_the_store_failed(
+    clock: VirtualClock, runs: Runs
+) -> None:
+    async with AsyncScheduler(FailingStore(), clock=clock) as scheduler:
+        await scheduler.add_schedule(runs.work, IntervalTrigger(hours=1, start_time=DUE))
+        await scheduler.start_in_background()
+        await clock.advance(11 * SECOND)
+    assert [fire_time for _, fire_time in runs] == [DUE]
+
+
 class SlowStore(MemoryDataStore):
     """A data store that takes a second to record what has fired."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,11 @@ from rota import (
     current_job,
 )
 from rota.abc import Trigger
+from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rota.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +38,10 @@ def no_times() -> None:
 async def note() -> None:
     job = current_job.get()
     times.append((job.schedule_id, job.scheduled_fire_time))
+
+
+async def take(*_args: object) -> None:
+    await note()
 
 
 class Scripted(Trigger):
@@ -116,12 +124,56 @@ async def test_schedule_that_was_set_aside_goes_on_when_it_is_unpaused(
     assert ("s", START + 8 * SECOND) in times
 
 
-async def test_trigger_that_raises_when_it_is_added_is_the_callers_error(
-    scheduler: AsyncScheduler,
+@pytest.mark.parametrize(
+    ("first", "error", "text"),
+    [
+        (ValueError("at once"), ValueError, "at once"),
+        (datetime(2025, 1, 2), ValueError, "next.. of Scripted must return aware"),  # noqa: DTZ001
+        ("tomorrow", TypeError, "next.. of Scripted must return a datetime or None, got: 'tomo"),
+    ],
+    ids=["raises", "naive", "no-datetime"],
+)
+async def test_bad_first_fire_time_is_the_callers_error(
+    scheduler: AsyncScheduler, first: object, error: type[Exception], text: str
 ) -> None:
-    with pytest.raises(ValueError, match="at once"):
-        await scheduler.add_schedule(note, Scripted(ValueError("at once")))
+    with pytest.raises(error, match=text):
+        await scheduler.add_schedule(note, Scripted(first))
     assert await scheduler.get_schedules() == []
+    await scheduler.add_schedule(note, IntervalTrigger(hours=1), id="s")
+    with pytest.raises(error, match=text):
+        await scheduler.update_schedule("s", trigger=Scripted(first))
+    assert isinstance((await scheduler.get_schedule("s")).trigger, IntervalTrigger)
+
+
+class Once:
+    """An argument that can be stored once, but not again when it has been read."""
+
+    def __setstate__(self, _state: object) -> None:
+        self.lock = Lock()
+
+    def __getstate__(self) -> object:
+        if hasattr(self, "lock"):
+            raise TypeError("cannot pickle a lock")
+        return {"stored": True}
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
+async def test_job_that_cannot_be_stored_sets_its_own_schedule_aside(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    store = SQLAlchemyDataStore(f"sqlite:///{tmp_path}/store.db")
+    async with AsyncScheduler(store, clock=clock) as scheduler:
+        await scheduler.configure_task("note", func=take, max_running_jobs=None)
+        trigger = IntervalTrigger(seconds=10, start_time=START + 10 * SECOND)
+        for id_, args in (("a", []), ("bad", [Once()]), ("c", [])):
+            await scheduler.add_schedule("note", trigger, id=id_, args=args)
+        await scheduler.start_in_background()
+        await clock.advance(25)
+
+        assert sorted(times) == [(id_, START + n * SECOND) for id_ in ("a", "c") for n in (10, 20)]
+        bad = await scheduler.get_schedule("bad")
+        assert "its job cannot be stored" in str(bad.error)
+        assert bad.next_fire_time == START + 10 * SECOND
 
 
 async def test_schedule_of_an_executor_that_is_gone_survives_its_failing_jobs(

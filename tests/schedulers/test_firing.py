@@ -222,7 +222,7 @@ class Unprintable(Exception):
             "Unprintable: <its text cannot be had: RuntimeError>",
             id="raises-what-has-no-text",
         ),
-        pytest.param("tomorrow", "AttributeError", id="returns-a-string"),
+        pytest.param("tomorrow", "TypeError", id="returns-a-string"),
         pytest.param(datetime(2025, 1, 2), "ValueError", id="returns-a-naive-time"),  # noqa: DTZ001 - the case
         pytest.param(START, "ValueError", id="returns-the-same-time"),
         pytest.param(START - DAY, "ValueError", id="goes-back"),

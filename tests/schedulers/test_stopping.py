@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from anyio import CancelScope, create_task_group
@@ -18,6 +18,8 @@ from rota import (
 from rota.datastores.memory import MemoryDataStore
 
 if TYPE_CHECKING:
+    from rota import Job
+    from rota.abc import Acquired
     from rota.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -197,6 +199,24 @@ class TestRunningJobs:
         assert events == ["started"]
         assert len(waiting) == 19
         assert {job.acquired_by for job in waiting} == {None}
+
+    async def test_job_that_was_being_claimed_is_handed_back(self, clock: VirtualClock) -> None:
+        class SlowStore(MemoryDataStore):
+            async def acquire_jobs(self, *args: Any) -> Acquired[Job]:
+                acquired = await super().acquire_jobs(*args)
+                await clock.sleep(1)
+                return acquired
+
+        async with AsyncScheduler(SlowStore(), clock=clock) as scheduler:
+            await scheduler.add_job(note)
+            await scheduler.start_in_background()
+            await clock.advance(0.5)
+            await scheduler.stop()
+            await clock.advance(5)
+            assert scheduler.state is RunState.stopped
+            (job,) = await scheduler.get_jobs()
+
+        assert (events, job.acquired_by) == ([], None)
 
     async def test_job_that_ignores_its_cancellation_does_not_hold_up_the_stop(
         self, clock: VirtualClock, caplog: pytest.LogCaptureFixture

@@ -63,7 +63,7 @@ class Trigger(ABC):
     def _moved_copy(self) -> tuple[Self, datetime | None]:
         """Return a copy that has moved to the next fire time, and that."""
         copy = self.copy()
-        return copy, copy.next()
+        return copy, copy._following(None)
 
     def next_n(self, n: int) -> list[datetime]:
         """Move over the next `n` fire times and return them, fewer if there are no more."""
@@ -117,6 +117,10 @@ class Trigger(ABC):
         moment = self.next()
         if moment is None:
             return None
+        if not isinstance(moment, datetime):
+            raise TypeError(
+                f"next() of {type(self).__name__} must return a datetime or None, got: {moment!r:.100}"
+            )
         if moment.utcoffset() is None:
             raise ValueError(
                 f"next() of {type(self).__name__} must return aware datetimes, got: {moment.isoformat()}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from rota.model import Schedule, ScheduleResult
 
@@ -19,14 +20,16 @@ class Decision(NamedTuple):
 
     :param at: when, by the monotonic clock
     :param schedule: as it was claimed
+    :param moment: the same instant by the clock of the data store, for which it is decided
     :param due: how many fire times it has then, if that is going to be said
-    :param result: what it leads to
+    :param result: what it leads to; `None` if that is worked out when it is due
     """
 
     at: float
     schedule: Schedule
+    moment: datetime
     due: int
-    result: ScheduleResult
+    result: ScheduleResult | None
 
 
 _at = attrgetter("at")

@@ -30,8 +30,8 @@ def resumed_from(schedule: Schedule, start: datetime) -> Schedule:
 
 def with_trigger(schedule: Schedule, trigger: Trigger) -> Schedule:
     """Return the schedule with another trigger, due at its first fire time after the last one it was processed for."""
-    trigger = trigger.copy()
-    changed = evolve(schedule, trigger=trigger, next_fire_time=trigger.next())
+    moved, next_fire_time = trigger._moved_copy()
+    changed = evolve(schedule, trigger=moved, next_fire_time=next_fire_time)
     if schedule.last_fire_time is None:
         return changed
     return resumed_from(changed, schedule.last_fire_time + _MICROSECOND)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rota.triggers._batch import Due
 
-__all__ = ["MAX_ERROR_TEXT", "firings", "unchanged"]
+__all__ = ["MAX_ERROR_TEXT", "describe", "firings", "unchanged"]
 
 MAX_ERROR_TEXT = 1_000  #: characters of an error that is stored with a schedule
 _MICROSECOND = timedelta(microseconds=1)
@@ -102,7 +102,7 @@ def _firing(
         times, following = answer
         jobs = _jobs(schedule, times, following, now, random, new_id)
     except BaseException as exc:  # noqa: BLE001 - the trigger may be the user's and raise anything
-        return evolve(unchanged(schedule), error=_describe(exc))
+        return evolve(unchanged(schedule), error=describe(exc))
     return _result(
         schedule.id,
         schedule.task_id,
@@ -204,7 +204,8 @@ def _jitter(time: datetime, after: datetime | None, most: timedelta, random: Ran
     return timedelta(microseconds=random.randrange(max(most // _MICROSECOND, 1)))
 
 
-def _describe(exc: BaseException) -> str:
+def describe(exc: BaseException) -> str:
+    """Return what is stored with a schedule of an error."""
     try:
         text = f"{type(exc).__qualname__}: {exc}"
     except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything

@@ -114,10 +114,7 @@ class JobLoop:
     async def stop(self, patience_seconds: float) -> None:
         """Start no more jobs, wait for those that run, cancel them when patience ends, record what became of all."""
         self._closing = True
-        for claim in self._ready:
-            self._finished.append(handed_back(claim.job))
-        self._ready.clear()
-        self._workers.summon()
+        self._hand_back()
         self._patience_ends = self._clock.monotonic() + patience_seconds
         while self._running and (left := self._patience_ends - self._clock.monotonic()) > 0:
             await self._progress.sleep(left)
@@ -126,11 +123,17 @@ class JobLoop:
                 claim.cancel(Verdict.stopped)
         await self._wait_until(lambda: not self._running, CANCELLATION_SECONDS)
         self._abandon()
-        await self._wait_until(lambda: not self._claims, RECORDING_SECONDS)
+        await self._wait_until(lambda: not self._claims and not self._exchanging, RECORDING_SECONDS)
         self._workers.close()
         self._wakeup.disarm()
         if self._claims:
             self._log.unrecorded(len(self._claims))
+
+    def _hand_back(self) -> None:
+        """Let others have what has been claimed and does not run yet."""
+        self._finished += [handed_back(claim.job) for claim in self._ready]
+        self._ready.clear()
+        self._workers.summon()
 
     def hurry(self) -> None:
         """Have `stop` wait no longer for running jobs."""
@@ -299,6 +302,8 @@ class JobLoop:
                 self._finished.append(handed_back(job))
             else:
                 self._ready.append(claim)
+        if self._closing:  # it was asked before
+            self._hand_back()
         if acquired.items:
             self._fruitless = 0
             self._log.claimed(acquired.items, acquired.at, room)

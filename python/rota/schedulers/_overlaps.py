@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import evolve
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rota.model import Job, Schedule, ScheduleResult
     from rota.schedulers._node import Node
 
-__all__ = ["Overlaps", "admitted"]
+__all__ = ["Overlaps", "Settled", "admitted"]
 
 _ALL = (OverlapPolicy.allow, OverlapPolicy.queue_all)  #: let each fire time become a job
 _NONE: Mapping[UUID, bool] = {}
@@ -39,12 +39,24 @@ def admitted(
     return jobs[-1:]  # they would overlap each other; the latest is what coalescing prefers, too
 
 
+class Settled(NamedTuple):
+    """Results without the jobs that must not be made.
+
+    :param skipped: the jobs that must not be made
+    :param outdated: the earlier jobs that must give way, by schedule
+    """
+
+    results: Sequence[ScheduleResult]
+    skipped: Sequence[Job] = ()
+    outdated: Mapping[str, Collection[UUID]] = {}
+
+
 class Overlaps:
     """Applies the policies of schedules.
 
     Whoever has claimed a schedule is the only one who gives it jobs, so what is read of its jobs meanwhile can only
-    have ended before the result is written. The earlier jobs are cancelled before that: if this scheduler dies in
-    between, the fire time is processed again.
+    have ended before the result is written. Earlier jobs are cancelled after that: it may be refused, and then nothing
+    takes their place.
     """
 
     def __init__(self, node: Node, give_up: Callable[[Collection[UUID], Verdict], object]) -> None:
@@ -53,17 +65,17 @@ class Overlaps:
         self._log = ScheduleLog(node.logger)
 
     async def settle(
-        self, schedules: Sequence[Schedule], results: list[ScheduleResult]
-    ) -> tuple[list[ScheduleResult], list[Job]]:
-        """Return the results without the jobs that must not be made, and these; cancel jobs that must give way."""
+        self, schedules: Sequence[Schedule], results: Sequence[ScheduleResult]
+    ) -> Settled:
+        """Return what of the results is to be written, and what follows from it."""
         policies = {
             schedule.id: schedule.overlap for schedule in schedules if schedule.overlap not in _ALL
         }
         if not policies:
-            return results, []
+            return Settled(results)
         unfinished = await self._node.data_store.unfinished_jobs(policies)
         settled, skipped = [], []
-        to_cancel: set[UUID] = set()
+        outdated: dict[str, Collection[UUID]] = {}
         for result in results:
             policy = policies.get(result.schedule_id, OverlapPolicy.allow)
             earlier = unfinished.get(result.schedule_id, _NONE)
@@ -71,17 +83,23 @@ class Overlaps:
             if len(jobs) < len(result.jobs):
                 skipped += [job for job in result.jobs if job not in jobs]
                 result = evolve(result, jobs=jobs)
-            if policy is OverlapPolicy.cancel_other and jobs:
-                to_cancel.update(earlier)
+            if policy is OverlapPolicy.cancel_other and jobs and earlier:
+                outdated[result.schedule_id] = list(earlier)
             settled.append(result)
-        if to_cancel:
-            cancelled = await self._node.data_store.cancel_jobs(to_cancel)
-            self._give_up(cancelled, Verdict.cancelled)
-        return settled, skipped
+        return Settled(settled, skipped, outdated)
 
-    async def tell(self, skipped: Sequence[Job], refused: Collection[str]) -> None:
-        """Log and publish which fire times gave no job, unless their schedules were changed meanwhile."""
-        for job in skipped:
+    async def follow_up(self, settled: Settled, refused: Collection[str]) -> None:
+        """Cancel the jobs that must give way, and tell which fire times gave no job; not where a result was refused."""
+        outdated = {
+            job_id
+            for schedule_id, job_ids in settled.outdated.items()
+            if schedule_id not in refused
+            for job_id in job_ids
+        }
+        if outdated:
+            cancelled = await self._node.data_store.cancel_jobs(outdated)
+            self._give_up(cancelled, Verdict.cancelled)
+        for job in settled.skipped:
             assert job.schedule_id is not None, "a schedule gave it"
             assert job.original_scheduled_time is not None, "a schedule gave it"
             if job.schedule_id in refused:

@@ -77,7 +77,7 @@ class ScheduleLog:
         """
         if result.error is not None:
             self._logger.error(
-                "schedule %r is set aside, its trigger failed: %s",
+                "schedule %r is set aside: %s",
                 schedule.id,
                 result.error,
                 extra=schedule_fields("schedule.failed", schedule),

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from anyio import lowlevel
 from attrs import evolve
 
-from rota.model import EventsMissed, ScheduleAdded, ScheduleUpdated
+from rota.model import EventsMissed, ScheduleAdded, ScheduleUpdated, SerializationError
 from rota.schedulers._agenda import Agenda, Decision
 from rota.schedulers._alarm import Alarm
-from rota.schedulers._firing import firings, unchanged
+from rota.schedulers._firing import describe, firings, unchanged
 from rota.schedulers._overlaps import Overlaps
 from rota.schedulers._schedule_log import ScheduleLog
 from rota.schedulers._wakeup import WakeUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from rota.abc import Acquired
-    from rota.model import Schedule
+    from rota.model import Schedule, ScheduleResult
     from rota.schedulers._claim import Verdict
     from rota.schedulers._node import Node
 
@@ -114,8 +114,10 @@ class ScheduleLoop:
         return len(acquired.items) == limit
 
     def _decide(self, acquired: Acquired[Schedule], received: float) -> Iterator[Decision]:
-        """Decide about claimed schedules as of when they are due, or as of now if that has passed."""
-        random, new_id = self._node.random, self._node.new_id
+        """Decide about claimed schedules as of when they are due, or as of now if that has passed.
+
+        A trigger that has a state may read the clock, or whatever else, so it is asked when its schedule is due.
+        """
         now = acquired.at
 
         def moment(schedule: Schedule) -> datetime:
@@ -123,13 +125,24 @@ class ScheduleLoop:
             return now if due is None or due <= now else due.astimezone(timezone.utc)
 
         for at, group in groupby(acquired.items, moment):
-            schedules = list(group)
-            counts = self._log.count_due(schedules, at)
-            results = firings(schedules, at, random, new_id, FIRE_TIMES_PER_PASS)
             # The store said what time it is before that was received, so this is not too early.
-            wait = (at - now).total_seconds()
-            for schedule, due, result in zip(schedules, counts, results, strict=True):
-                yield Decision(received + wait, schedule, due, result)
+            due_at = received + (at - now).total_seconds()
+            schedules = list(group)
+            if at > now:
+                later = [schedule for schedule in schedules if schedule.trigger.stateful]
+                yield from (Decision(due_at, schedule, at, 0, None) for schedule in later)
+                schedules = [schedule for schedule in schedules if not schedule.trigger.stateful]
+            yield from self._decided(schedules, at, due_at)
+
+    def _decided(
+        self, schedules: Sequence[Schedule], moment: datetime, at: float
+    ) -> Iterator[Decision]:
+        """Work out what schedules lead to at a moment."""
+        random, new_id = self._node.random, self._node.new_id
+        counts = self._log.count_due(schedules, moment)
+        results = firings(schedules, moment, random, new_id, FIRE_TIMES_PER_PASS)
+        for schedule, due, result in zip(schedules, counts, results, strict=True):
+            yield Decision(at, schedule, moment, due, result)
 
     # firing
 
@@ -141,29 +154,65 @@ class ScheduleLoop:
             return False
         self._wakeup.disarm()  # this is no news
         self._look = self._agenda.next_at is None or self._agenda.next_at > now
-        for decision in decisions:
-            self._log.decided(decision.schedule, decision.result, decision.due)
-        schedules = [decision.schedule for decision in decisions]
-        results = [decision.result for decision in decisions]
-        results, skipped = await self._overlaps.settle(schedules, results)
-        refused = await self._store.release_schedules(self._node.id, results)
-        if refused:
-            self._log.refused(refused)
-        await self._overlaps.tell(skipped, refused)
+        decisions = [self._at_last(each) if each.result is None else each for each in decisions]
+        try:
+            await self._carry_out(decisions)
+        except BaseException:
+            self._agenda.add(decisions)
+            raise
         await lowlevel.checkpoint()
         return True
 
+    def _at_last(self, open_: Decision) -> Decision:
+        """Return a decision with its result."""
+        (decision,) = self._decided([open_.schedule], open_.moment, open_.at)
+        return decision
+
+    async def _carry_out(self, decisions: Sequence[Decision]) -> None:
+        results = []
+        for decision in decisions:
+            assert decision.result is not None, "it is due"
+            self._log.decided(decision.schedule, decision.result, decision.due)
+            results.append(decision.result)
+        schedules = [decision.schedule for decision in decisions]
+        settled = await self._overlaps.settle(schedules, results)
+        refused = await self._release(settled.results)
+        if refused:
+            self._log.refused(refused)
+        await self._overlaps.follow_up(settled, refused)
+
+    async def _release(self, results: Sequence[ScheduleResult]) -> set[str]:
+        """Release schedules with their jobs, and set those aside whose jobs cannot be stored."""
+        try:
+            return await self._store.release_schedules(self._node.id, results)
+        except SerializationError as exc:
+            if len(results) > 1:
+                return {id_ for result in results for id_ in await self._release([result])}
+            error = f"its job cannot be stored: {describe(exc)}"
+            tokens = {result.schedule_id: result.token for result in results}
+            aside = []
+            for schedule, unmoved in await self._unmoved(tokens):
+                aside.append(evolve(unmoved, error=error))
+                self._log.decided(schedule, aside[-1], 0)
+            return await self._store.release_schedules(self._node.id, aside)
+
     async def _hand_back(self) -> None:
         """Let others have what is not due yet."""
-        held = {decision.schedule.id: decision.schedule for decision in self._agenda}
+        held = {decision.schedule.id: decision.schedule.token for decision in self._agenda}
         try:
             if held:
-                # The triggers that were claimed have moved; those in the store have not.
-                stored = await self._store.get_schedules(held)
-                results = [evolve(unchanged(each), token=held[each.id].token) for each in stored]
+                results = [unmoved for _, unmoved in await self._unmoved(held)]
                 await self._store.release_schedules(self._node.id, results)
         except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
             self._log.not_handed_back(held, exc)
+
+    async def _unmoved(self, tokens: Mapping[str, int]) -> list[tuple[Schedule, ScheduleResult]]:
+        """Return claimed schedules as they are stored, each with the decision that leaves it so.
+
+        The triggers that were claimed have moved; those in the store have not.
+        """
+        stored = await self._store.get_schedules(set(tokens))
+        return [(each, evolve(unchanged(each), token=tokens[each.id])) for each in stored]
 
     # waiting
 
