@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rota import Scheduler
+from rota import Scheduler, ScheduleRemoved, SchedulerRole
+from tests._processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def work() -> None: ...
@@ -39,6 +44,38 @@ def test_threads_that_add_while_it_closes_are_told_so(attempt: int) -> None:
     with scheduler:  # who came after the end has started it again
         pass
     assert not any("already initialized" in str(error) for error in errors)
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda scheduler: scheduler.get_next_event(ScheduleRemoved),
+        lambda scheduler: scheduler.run_job(work),
+        lambda scheduler: scheduler.get_job_result(scheduler.add_job(work)),
+    ],
+    ids=["get_next_event", "run_job", "get_job_result"],
+)
+def test_threads_that_wait_when_it_closes_are_told_so(
+    wait: Callable[[Scheduler], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What they wait for would not come any more."""
+    errors: list[str] = []
+    with Scheduler(role=SchedulerRole.scheduler) as scheduler:
+        scheduler.start_in_background()
+
+        def be_patient() -> None:
+            try:
+                wait(scheduler)
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        thread = threading.Thread(target=be_patient)
+        thread.start()
+        wait_until(lambda: scheduler._async._waiters._scopes, seconds=20)
+    thread.join(20)
+    assert not thread.is_alive()
+    assert [error.partition(" while ")[0] for error in errors] == ["the scheduler was closed"]
+    assert "does not end" not in caplog.text
 
 
 def test_it_can_be_opened_again() -> None:

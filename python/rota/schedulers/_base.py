@@ -11,6 +11,7 @@ from rota.model import EventsMissed, JobExecutorLookupError, TaskAdded, TaskRemo
 from rota.schedulers._results import ResultDesk
 from rota.schedulers._settings import Settings
 from rota.schedulers._tasks import TaskRegistry
+from rota.schedulers._waiters import Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ class SchedulerBase(Settings):
     _exit_stack: AsyncExitStack | None = field(init=False, default=None)
     _tasks: TaskRegistry = field(init=False)
     _desk: ResultDesk = field(init=False)
+    _waiters: Waiters = field(init=False, factory=Waiters)
     #: gives what is added to the metadata of each new job
     _stamp: Callable[[], Mapping[str, Any]] | None = field(init=False, default=None)
 

@@ -112,6 +112,7 @@ class JobOperations(SchedulerBase):
         :raises JobCancelled: if it was cancelled
         :raises JobAbandoned: if the worker that ran it disappeared
         :raises JobDeadlineMissed: if it was not started in time
+        :raises RuntimeError: if the scheduler is closed meanwhile
         """
         job_id = await self.add_job(
             func_or_task_id,
@@ -138,12 +139,14 @@ class JobOperations(SchedulerBase):
         :return: the result; `None` if the job ended while it was waited for and its result was not kept
         :raises JobResultNotReady: if it has not ended and `wait` is false
         :raises JobLookupError: if there is neither such a job nor its result
+        :raises RuntimeError: if the scheduler is closed while it is waited for
         """
         self._require_services()
         job_ids({job_id})
-        return await self._desk.result_of(
-            job_id, wait=wait, polling_seconds=self.polling_interval.total_seconds()
-        )
+        with self._waiters.waiting_for(f"the end of job {job_id}"):
+            return await self._desk.result_of(
+                job_id, wait=wait, polling_seconds=self.polling_interval.total_seconds()
+            )
 
     async def cancel_job(self, job_id: UUID) -> bool:
         """Cancel a job wherever it waits or runs; return whether it had not ended already.

@@ -90,6 +90,7 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
         with CancelScope(shield=True):
             await self.stop()
             await self.wait_until_stopped()
+        self._waiters.dismiss()
         group.cancel_scope.cancel()
         self._exit_stack = self._group = None
         await exit_stack.aclose()  # see __aenter__
@@ -189,7 +190,10 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
         )
 
     async def get_next_event(self, event_types: type[E] | Iterable[type[E]]) -> E:
-        """Wait for the next event of the given types, and return it."""
+        """Wait for the next event of the given types, and return it.
+
+        :raises RuntimeError: if the scheduler is closed meanwhile
+        """
         arrived = anyio.Event()
         events: list[E] = []
 
@@ -197,7 +201,10 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
             events.append(event)
             arrived.set()
 
-        with self.subscribe(receive, event_types, one_shot=True):
+        with (
+            self.subscribe(receive, event_types, one_shot=True),
+            self._waiters.waiting_for("an event"),
+        ):
             await arrived.wait()
         return events[0]
 
