@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from rota.triggers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rota.abc import Trigger
     from rota.triggers.cron import Gap, Overlap
@@ -282,3 +283,17 @@ def test_passes_of_an_overlap_are_different_starts() -> None:
     assert first != second
     assert not first.same_rule(second)
     assert eval(repr(second), {"IntervalTrigger": IntervalTrigger}) == second
+
+
+@pytest.mark.parametrize(
+    "make",
+    [partial(IntervalTrigger, minutes=10), partial(CronTrigger, minute="*", timezone="UTC")],
+    ids=["interval", "cron"],
+)
+def test_bounds_within_an_overlap_are_ordered_as_instants(make: Callable[..., Trigger]) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    earlier = datetime(2026, 10, 25, 2, 45, tzinfo=zone)
+    later = datetime(2026, 10, 25, 2, 15, fold=1, tzinfo=zone)
+    assert make(start_time=earlier, end_time=later).remaining(later) > 0
+    with pytest.raises(ValueError, match="end_time must not be earlier than start_time"):
+        make(start_time=later, end_time=earlier)

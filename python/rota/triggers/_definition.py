@@ -212,7 +212,12 @@ def as_date(name: str, value: date | str) -> date:
 
 def check_order(name: str, start: date, end: date | None) -> None:
     """Raise if there is an end and it is earlier than the start; both are dates, or aware datetimes."""
-    if end is not None and end < start:
+    if end is not None and _ordinal(end) < _ordinal(start):
         raise TriggerDefinitionError(
             f"end_{name} must not be earlier than start_{name} ({start.isoformat()}), got: {end.isoformat()}"
         )
+
+
+def _ordinal(day: date) -> int:
+    """Return what a date, or an aware datetime, is compared by. Datetimes of one zone compare by their wall times."""
+    return to_micros(day) if isinstance(day, datetime) else day.toordinal()
