@@ -147,7 +147,8 @@ def _find_zone(of: Core, timezone: tzinfo) -> _typed.Zone | None:
 def _make_zone(of: Core, tz: tzinfo) -> _typed.Zone | None:
     if type(tz) is timezone:
         return of.Zone.fixed(tz, tz.utcoffset(None) // timedelta(microseconds=1))
-    data = _tzif_data(tz) if isinstance(tz, zoneinfo.ZoneInfo) else None
+    # a subclass may have offsets that are not those of its file
+    data = _tzif_data(tz) if type(tz) is zoneinfo.ZoneInfo else None
     if data is not None:
         return of.Zone.from_tzif(tz, data)
     from_tzinfo = getattr(of.Zone, "from_tzinfo", None)  # only the reference has it

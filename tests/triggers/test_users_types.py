@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pickle
 from datetime import datetime, timedelta, timezone, tzinfo
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
 
-from rota.triggers import CronTrigger, IntervalTrigger
+from rota.triggers import CalendarIntervalTrigger, CronTrigger, IntervalTrigger
 
 
 class Choice(str, Enum):
@@ -25,6 +26,24 @@ def test_choices_of_users_own_types_are_kept_as_text() -> None:
         trigger = kind(minute=7, gap=Choice.skip, overlap=given, timezone="UTC")
         assert (type(trigger.overlap), type(trigger.gap)) == (str, str)
         assert b"Choice" not in pickle.dumps(trigger)
+
+
+class Hour(int, Enum):
+    nine = 9
+
+
+class Minute(IntEnum):
+    thirty = 30
+
+
+def test_integers_of_users_own_types_are_kept_as_plain_ones() -> None:
+    cron = CronTrigger(hour=Hour.nine, minute=Minute.thirty, timezone="UTC")
+    assert (cron.hour, cron.minute) == ("9", "30")
+    calendar = CalendarIntervalTrigger(days=1, hour=Hour.nine, timezone="UTC")
+    assert type(calendar.hour) is int
+    assert b"Hour" not in pickle.dumps(calendar)
+    with pytest.raises(ValueError, match=r"^hour must be in 0-23, got: "):
+        CronTrigger(hour=Minute.thirty, timezone="UTC")
 
 
 @attrs.define(kw_only=True)
@@ -70,3 +89,22 @@ def test_start_in_a_zone_that_knows_no_fold_is_where_the_zone_has_it(backend: ob
     first = CronTrigger(minute="*/10", timezone=zone, start_time=start).next()
     assert first is not None
     assert first.astimezone(timezone.utc) == start.astimezone(timezone.utc)
+
+
+class Ahead(ZoneInfo):
+    """A zone of the database, half an hour ahead of what is in its file."""
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        offset = super().utcoffset(moment)
+        return None if offset is None else offset + timedelta(minutes=30)
+
+    def fromutc(self, moment: datetime) -> datetime:
+        return super().fromutc(moment) + timedelta(minutes=30)
+
+
+def test_offsets_of_a_class_derived_from_zoneinfo_are_those_that_it_tells(backend: object) -> None:
+    zone = Ahead("Europe/Berlin")
+    trigger = CronTrigger(hour=9, timezone=zone, start_time="2026-01-01T00:00:00Z")
+    moments = trigger.preview(2)
+    assert [moment.isoformat()[10:] for moment in moments] == ["T09:00:00+01:30"] * 2
+    assert [moment.timestamp() * 1e6 for moment in moments] == list(trigger.next_micros(2))

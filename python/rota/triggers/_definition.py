@@ -62,12 +62,12 @@ def quote(value: object) -> str:
 
 
 def as_integer(name: str, value: object, low: int, high: int) -> int:
-    """Return `value` if it is an integer within `low`-`high`."""
+    """Return `value` if it is an integer within `low`-`high`; that of an enum becomes a plain one."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TriggerTypeError(f"{name} must be an integer, got: {quote(value)}")
     if not low <= value <= high:
         raise TriggerDefinitionError(f"{name} must be in {low}-{high}, got: {quote(value)}")
-    return value
+    return int(value)
 
 
 def timezone_of(moment: datetime) -> tzinfo:
