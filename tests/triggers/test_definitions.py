@@ -268,6 +268,20 @@ def test_triggers_that_never_meet_end_by_the_limit_of_iterations(backend: object
             trigger.next_n(2)
 
 
+def test_trigger_whose_search_fails_after_some_fire_times_stays_where_it_was(
+    backend: object,
+) -> None:
+    often = IntervalTrigger(hours=1, start_time=START)
+    until_three = IntervalTrigger(hours=1, start_time=START, end_time=START + timedelta(hours=2))
+    odd = IntervalTrigger(hours=2, start_time=START + timedelta(minutes=30))
+    trigger = AndTrigger(often, OrTrigger(until_three, odd), max_iterations=50)
+    for ask in (trigger.next_n, trigger.next_micros):
+        with pytest.raises(MaxIterationsReached):
+            ask(4)
+        assert trigger.cursor is None
+    assert trigger.next_n(3) == [START + timedelta(hours=hours) for hours in range(3)]
+
+
 def test_subclass_of_a_builtin_trigger_is_asked_step_by_step(backend: object) -> None:
     class Weekdays(CronTrigger):
         def next(self) -> datetime | None:

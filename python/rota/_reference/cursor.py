@@ -50,20 +50,25 @@ class Cursor:
             return zone.to_datetime(at)
 
     def next_n(self, n: int) -> list[datetime]:
-        """Move over the next `n` fire times and return them."""
-        found: list[datetime] = []
-        while len(found) < n and (moment := self.next()) is not None:
-            found.append(moment)
-        return found
+        """Move over the next `n` fire times and return them; if that raises, stay."""
+        return list(map(_stamp, self._advance(n)))
 
     def next_micros(self, n: int) -> memoryview:
-        """Move over the next `n` fire times and return them as 64-bit integers in memory that cannot be written."""
-        found: list[int] = []
+        """Move over the next `n` fire times and return them as 64-bit integers in memory that cannot be written.
+
+        If that raises, stay.
+        """
+        return micros([at for at, _, _ in self._advance(n)])
+
+    def _advance(self, n: int) -> list[Fire]:
+        found: list[Fire] = []
         with self._lock:
-            while len(found) < n and (fire := self._series.advance(self._state)) is not None:
-                at, _, self._state = fire
-                found.append(at)
-        return micros(found)
+            state = self._state
+            while len(found) < n and (fire := self._series.advance(state)) is not None:
+                state = fire[2]
+                found.append(fire)
+            self._state = state
+        return found
 
     def due(
         self, pending: datetime, now: datetime, policy: int, limit: int
@@ -114,6 +119,13 @@ class SimpleCursor(Cursor):
             return self._next()
         finally:
             lock.release()
+
+    def next_n(self, n: int) -> list[datetime]:
+        # One by one is faster, and nothing is lost: this search has no limit that it could reach.
+        found: list[datetime] = []
+        while len(found) < n and (moment := self.next()) is not None:
+            found.append(moment)
+        return found
 
     def _next(self) -> datetime | None:
         state: int | None = self._state  # type: ignore[assignment]  # it is checked, and never a list
