@@ -6,6 +6,7 @@ from abc import abstractmethod
 from copy import deepcopy
 from datetime import date, datetime
 from functools import lru_cache
+from operator import index
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -16,7 +17,13 @@ from rota import _backend
 from rota.abc._trigger import Trigger
 from rota.model._copies import copier
 from rota.model._exceptions import MaxIterationsReached
-from rota.triggers._definition import TriggerDefinitionError, as_micros, quote, to_micros
+from rota.triggers._definition import (
+    TriggerDefinitionError,
+    TriggerTypeError,
+    as_micros,
+    quote,
+    to_micros,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,6 +235,7 @@ class PlannedTrigger(Trigger):
 
     def next_n(self, n: int) -> list[datetime]:
         """Move over the next `n` fire times and return them, fewer if there are no more."""
+        n = _as_count("n", n)
         if self.stateful:
             return super().next_n(n)
         return _limited(self._begun().next_n, n)
@@ -237,6 +245,7 @@ class PlannedTrigger(Trigger):
 
         They are 64-bit integers in memory that cannot be written, which `numpy.asarray` reads without a copy.
         """
+        n = _as_count("n", n)
         if self.stateful:
             return as_micros(map(to_micros, self.next_n(n)))
         return _limited(self._begun().next_micros, n)
@@ -247,6 +256,9 @@ class PlannedTrigger(Trigger):
 
     def remaining(self, until: datetime, *, limit: int | None = None) -> int:
         """Return the number of fire times that are left up to `until`, inclusive; at most `limit`. Do not move."""
+        if not isinstance(until, datetime):
+            raise TriggerTypeError(f"until must be a datetime, got: {quote(until)}")
+        limit = None if limit is None else _as_count("limit", limit)
         if self.stateful or until.utcoffset() is None:
             return super().remaining(until, limit=limit)
         most, last, state = _UNLIMITED if limit is None else limit, to_micros(until), self._state()
@@ -348,6 +360,14 @@ def _limited(
         return call(*args, **kwargs)
     except _backend.iteration_limits() as error:
         raise MaxIterationsReached(str(error)) from error
+
+
+def _as_count(name: str, value: int) -> int:
+    """Return what Python takes for an integer, such as one of NumPy's, as one."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TriggerTypeError(f"{name} must be an integer, got: {quote(value)}") from None
 
 
 def _definition_of(trigger: PlannedTrigger) -> tuple[attrs.Attribute[Any], ...]:
