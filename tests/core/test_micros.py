@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rota import CronTrigger, OrTrigger
+from rota import AndTrigger, CronTrigger, IntervalTrigger, OrTrigger
 from rota.abc import Trigger
 from rota.triggers import fire_times_between
 
@@ -86,6 +86,18 @@ def test_micros_of_a_combination_with_a_trigger_of_the_users(backend: Core) -> N
     view = OrTrigger(hourly(), Never()).next_micros(4)
     assert view == hourly().next_micros(4)
     assert view.readonly
+
+
+def test_meetings_of_a_window_are_counted_afresh_from_its_beginning(backend: Core) -> None:
+    """Stepping pairs each second with the one that follows it; a window that begins between them has the others."""
+    step = timedelta(milliseconds=400)
+    seconds = (IntervalTrigger(seconds=1, start_time=start) for start in (START, START + step))
+    trigger = AndTrigger(seconds)
+    whole = [START + timedelta(seconds=number) for number in range(3)]
+    assert trigger.preview(3) == whole
+    after, until = START + step / 2, START + timedelta(seconds=3)
+    (window,) = fire_times_between([trigger], after, until)
+    assert list(window) == micros([moment + step for moment in whole])
 
 
 def test_windows_of_many_triggers_are_such_views(backend: Core) -> None:
