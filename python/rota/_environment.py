@@ -8,12 +8,17 @@ from __future__ import annotations
 import os
 import random
 import time
+import zoneinfo
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timezone, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from pickle import PicklingError
 from struct import unpack
 from threading import Lock
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import anyio
 
@@ -70,10 +75,48 @@ def use_clock(clock: Clock) -> Iterator[Clock]:
 
 
 def local_zone() -> tzinfo:
-    """Return the local time zone of this machine, by its IANA name where one can be found."""
+    """Return the local time zone of this machine, by its IANA name where one can be found.
+
+    Raise LookupError, ValueError or OSError if the settings of the machine name none.
+    """
     from tzlocal import get_localzone
 
-    return get_localzone()
+    zone = get_localzone()
+    return _named(zone) if type(zone) is ZoneInfo else zone
+
+
+@lru_cache(maxsize=1)
+def _named(zone: ZoneInfo) -> ZoneInfo:
+    """Return the zone of the database that `zone` is; itself if there is none.
+
+    Containers often have a file without a name, and TZ may be a path: what was read so cannot be stored.
+    """
+    try:
+        zone.__reduce__()
+    except PicklingError:
+        setting = os.environ.get("TZ", "").removeprefix(":")
+        name = _name_of(setting if os.path.isabs(setting) else "/etc/localtime", zone.key)
+        return zone if name is None else ZoneInfo(name)
+    return zone
+
+
+def _name_of(path: str, guess: str) -> str | None:
+    """Return the name of a zone whose file equals that at `path`: that of the path or `guess` if it can be."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError:
+        return None
+    names = zoneinfo.available_timezones() - {
+        "localtime"
+    }  # this one differs from machine to machine
+    likely = [name for name in (path.partition("/zoneinfo/")[2], guess) if name in names]
+    for directory in map(Path, zoneinfo.TZPATH):
+        proper = sorted(name for name in names if not (directory / name).is_symlink())
+        for name in (*likely, *proper):
+            file = directory / name
+            if file.is_file() and file.read_bytes() == data:
+                return name
+    return None
 
 
 def system_random() -> random.Random:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +27,7 @@ from rota.model import (
     ScheduleResult,
     SchedulerRole,
     SchedulerStarted,
+    SerializationError,
     Task,
     TaskDefaults,
     unset,
@@ -36,6 +38,7 @@ from rota.triggers.cron import CronTrigger
 from rota.triggers.date import DateTrigger
 from rota.triggers.interval import IntervalTrigger
 from tests.serializers.conftest import ALL
+from tests.strategies import tzif_of
 
 if TYPE_CHECKING:
     from rota.abc import Serializer, Trigger
@@ -143,6 +146,18 @@ def test_zone_and_fold_of_a_repeated_time_are_kept(serializer: Serializer, zone:
     value = datetime(2025, 10, 26, 2, 30, tzinfo=zone, fold=1)
     back = serializer.deserialize(serializer.serialize(value))
     assert (back.tzinfo, back.fold, back.utcoffset()) == (zone, 1, value.utcoffset())
+
+
+def test_zone_that_is_not_what_its_key_gives_is_refused(serializer: Serializer) -> None:
+    """It would come back as the zone of its key."""
+    zone = ZoneInfo.from_file(BytesIO(tzif_of("Europe/Berlin")), key="Asia/Tokyo")
+    for value in (
+        zone,
+        datetime(2025, 1, 1, tzinfo=zone),
+        CronTrigger(hour=10, timezone=zone, start_time=NOW),
+    ):
+        with pytest.raises(SerializationError, match="must be given by its IANA name"):
+            serializer.serialize(value)
 
 
 def triggers() -> list[Trigger]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,7 +15,10 @@ from rota.serializers import _failures
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FROM_STATE", "TO_STATE"]
+__all__ = ["FROM_STATE", "TO_STATE", "ZONE_REMEDY"]
+
+#: What to do about a zone that was read from a file: other machines, and this one later, need not have the same.
+ZONE_REMEDY = "a time zone must be given by its IANA name (timezone=, or TZ) to be stored"
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -25,7 +29,11 @@ def _zone_state(zone: tzinfo | None) -> str | int | None:
         return None
     if type(zone) is timezone:
         return zone.utcoffset(None) // _MICROSECOND
-    if type(zone) is ZoneInfo and zone.key is not None:
+    if type(zone) is ZoneInfo:
+        try:
+            zone.__reduce__()  # refuses what was read from a file, whatever its key is
+        except PicklingError:
+            raise ValueError(f"{ZONE_REMEDY}, got: {zone!r}") from None
         return zone.key
     raise ValueError(f"a time zone must be a ZoneInfo or a datetime.timezone, got: {zone!r}")
 

@@ -13,6 +13,7 @@ from attrs.validators import ge, in_
 from rota.abc import Serializer
 from rota.model import DeserializationError, SerializationError
 from rota.serializers._tree import DEFAULT_MAX_SIZE
+from rota.serializers._values import ZONE_REMEDY
 
 __all__ = ["PickleSerializer"]
 
@@ -78,7 +79,9 @@ class PickleSerializer(Serializer):
         try:
             pickled = pickle.dumps(obj, self.protocol)
         except Exception as exc:  # objects may raise anything when they are pickled
-            raise SerializationError(f"cannot pickle a {type(obj).__qualname__}: {exc}") from exc
+            raise SerializationError(
+                f"cannot pickle a {type(obj).__qualname__}: {_reason(exc)}"
+            ) from exc
         if len(pickled) > self.max_size:
             raise SerializationError(
                 f"the object must have at most {self.max_size} bytes, got: {len(pickled)}"
@@ -126,6 +129,11 @@ class PickleSerializer(Serializer):
                 "the signature of the bytes is wrong: they were changed, or moved from another place"
             )
         return pickled
+
+
+def _reason(exc: Exception) -> str:
+    unnamed_zone = isinstance(exc, pickle.PicklingError) and "ZoneInfo" in str(exc)
+    return f"{ZONE_REMEDY} ({exc})" if unnamed_zone else str(exc)
 
 
 def _sign(key: bytes, context: bytes, pickled: bytes) -> bytes:

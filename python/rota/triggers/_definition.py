@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from array import array
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
-from rota import _backend
-from rota._environment import current_clock, local_zone
+from rota import _backend, _environment
+from rota._environment import current_clock
 from rota.model._exceptions import RotaError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "as_moment",
     "as_timezone",
     "check_order",
+    "local_zone",
     "micros_of",
     "now_in",
     "quote",
@@ -88,6 +90,17 @@ def as_timezone(value: str | tzinfo, name: str = "timezone") -> tzinfo:
         return ZoneInfo(value)
     except (LookupError, ValueError, OSError):
         raise TriggerDefinitionError(f"{name} must be an IANA name, got: {quote(value)}") from None
+
+
+def local_zone() -> tzinfo:
+    """Return the local time zone of this machine."""
+    try:
+        return _environment.local_zone()
+    except (LookupError, ValueError, OSError) as error:
+        raise TriggerDefinitionError(
+            "local time zone cannot be determined: give timezone= (or moments with an offset),"
+            f" or set TZ to an IANA name, got: TZ={quote(os.environ.get('TZ'))}"
+        ) from error
 
 
 def now_in(zone: tzinfo) -> datetime:

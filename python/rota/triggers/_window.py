@@ -29,8 +29,8 @@ def fire_times_between(
     reads without a copy. No trigger moves. It does not matter where they stand, but for triggers of users, which cannot
     go back: of these it is what they have left.
 
-    The meetings of an `AndTrigger` are counted afresh from the beginning of the window: each of its triggers begins with
-    its first fire time later than `after`. Which fire times meet can depend on which have met before, so that the
+    The meetings of an `AndTrigger` are counted afresh from the beginning of the window: each of its triggers begins
+    with its first fire time later than `after`. Which fire times meet can depend on which have met before, so that the
     meetings may differ from those of the trigger stepping by itself, up to the first pause of more than twice the
     threshold in the fire times of one of its triggers. Where all of these pause so between any two, none differs.
 

@@ -8,13 +8,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from rota import _backend
-from rota._environment import local_zone
 from rota.model._copies import setter
 from rota.triggers._definition import (
     TriggerDefinitionError,
     TriggerTypeError,
     as_moment,
     check_order,
+    local_zone,
     micros_of,
     now_in,
     quote,
