@@ -106,9 +106,7 @@ def _name_of(path: str, guess: str) -> str | None:
         data = Path(path).read_bytes()
     except OSError:
         return None
-    names = zoneinfo.available_timezones() - {
-        "localtime"
-    }  # this one differs from machine to machine
+    names = zoneinfo.available_timezones() - {"localtime"}  # which is another one elsewhere
     likely = [name for name in (path.partition("/zoneinfo/")[2], guess) if name in names]
     for directory in map(Path, zoneinfo.TZPATH):
         proper = sorted(name for name in names if not (directory / name).is_symlink())
