@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from math import inf
@@ -110,16 +111,50 @@ class Transactions:
     async def _once(
         self, engine: AsyncEngine, work: Work[T], turn: Any, *, patiently: bool = False
     ) -> T:
-        is_remote = self.base.dialect.is_remote
-        seconds = inf if patiently else self._outages.settings.attempt_timeout.total_seconds()
-        # A local database answers soon, and a connection in memory that is cancelled is a database that is lost.
-        with self.base.clock.busy(), CancelScope(shield=not is_remote):
-            with move_on_after(seconds if is_remote else None) as scope:
-                async with turn, _connected(engine) as connection:
-                    return await connection.run_sync(_through, work)
-            assert scope.cancelled_caught, "nothing else ends it without a result"
-            raise TimeoutError(f"no answer within {seconds:g} seconds")
-        raise AssertionError("the scope is not cancelled")
+        attempt = _attempt(engine, work, turn)
+        with self.base.clock.busy():
+            if not self.base.dialect.is_remote:
+                return await _to_its_end(attempt)
+            settings = self._outages.settings
+            return await _answered(
+                attempt, inf if patiently else settings.attempt_timeout.total_seconds()
+            )
+
+
+async def _attempt(engine: AsyncEngine, work: Work[T], turn: Any) -> T:
+    async with turn, _connected(engine) as connection:
+        return await connection.run_sync(_through, work)
+
+
+async def _answered(attempt: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Make an attempt on a server, which may never answer.
+
+    :raises TimeoutError: if it does not within `seconds`
+    """
+    with move_on_after(seconds):
+        return await attempt
+    raise TimeoutError(f"no answer within {seconds:g} seconds")
+
+
+async def _to_its_end(attempt: Coroutine[Any, Any, T]) -> T:
+    """Make an attempt on a local database, which answers soon, and be cancelled only when it is over.
+
+    Cut short, it would cost a database in memory its only connection, and leave a file locked. Its task is its own,
+    because the shield of AnyIO keeps out neither `Task.cancel` nor what relies on it, as `asyncio.timeout` does.
+    """
+    task = asyncio.create_task(attempt)
+    cancelled: asyncio.CancelledError | None = None
+    with CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # nobody will ask for it, which asyncio would complain of
+    raise cancelled
 
 
 @asynccontextmanager
