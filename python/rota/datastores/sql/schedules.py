@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define, evolve, field
@@ -67,8 +66,8 @@ class Read:
 class Schedules:
     """Adds, changes, returns and removes schedules.
 
-    The first token of a schedule is taken from the time, with room for the claims of a microsecond. So it is higher
-    than that of a schedule by the same id that has been removed.
+    The first token of a schedule is taken from the time, so that it is higher than those of a schedule by the same id
+    that has been removed. A claim adds one, and takes longer than a microsecond.
     """
 
     def __init__(self, base: Base, tasks: Tasks) -> None:
@@ -78,7 +77,7 @@ class Schedules:
         among = base.dialect.among(table.c.id, "p_ids")
         self._columns = table.columns.keys()
         self._token = self._columns.index("token")
-        self._numbers = count()
+        self._latest_token = 0
         self._all = select(table).order_by(table.c.id)
         self._some = self._all.where(among)
         self._lock = self._some.with_for_update()
@@ -115,11 +114,17 @@ class Schedules:
         """
         task_ids = {encoded.schedule.task_id for encoded in schedules}
         now, _ = self._tasks.share(connection, task_ids)
-        first_token = (now << 12) + next(self._numbers) % 64 * 64
+        first_token = self._first_token(now)
         added = Added(now)
         for batch in in_batches(_distinct(schedules, policy)):
             self._add_batch(connection, batch, policy, first_token, added)
         return added
+
+    def _first_token(self, now: int) -> int:
+        """Return a token for new schedules; even while time stands still there is room for claims below the next."""
+        of_time = _TOKENS + _PER_MICROSECOND * now
+        self._latest_token = max(of_time, self._latest_token + _ROOM)
+        return self._latest_token
 
     def _add_batch(
         self,
@@ -238,6 +243,12 @@ class Schedules:
             else:
                 into.schedules.append(schedule)
 
+
+#: 1970's token. Those up to the year 9999 fit into 63 bits, and those from 2026 on are above any that earlier versions
+#: have given: 4096 times the microseconds since 1970, which comes up to this in 2032
+_TOKENS = 7 << 60
+_PER_MICROSECOND = 4
+_ROOM = 64
 
 #: what a schedule keeps when it is replaced, and what else it keeps if the definition of its trigger is the same
 _LAST: tuple[str, ...] = ("last_fire_time", "last_offset")
