@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
 
 from rota._environment import SystemClock
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
@@ -46,6 +47,20 @@ async def test_isolation_of_the_engine_does_not_matter(place: Place, level: str)
         assert await handle._write(_level) == "READ COMMITTED"
     async with engine.connect() as connection:
         assert await connection.run_sync(_level) == level  # the caller's own use is not affected
+    await engine.dispose()
+
+
+async def test_one_connection_for_all_is_refused(place: Place) -> None:
+    engine = create_async_engine(place.url, poolclass=StaticPool)
+    with pytest.raises(
+        ValueError, match="a connection for each transaction, got one with a StaticPool: "
+    ):
+        SQLAlchemyDataStore(engine)
+
+
+async def test_one_connection_is_all_there_is_in_memory() -> None:
+    engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+    assert await SQLAlchemyDataStore(engine).schema_version() is None
     await engine.dispose()
 
 

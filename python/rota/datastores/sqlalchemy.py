@@ -22,7 +22,7 @@ from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
 from rota.datastores.sql.base import Base, Wanted
 from rota.datastores.sql.callers import Guest
-from rota.datastores.sql.engines import dialect_of, engine_for, second_engine
+from rota.datastores.sql.engines import callers_engine, dialect_of, engine_for, second_engine
 from rota.datastores.sql.instants import instant, micros_of
 from rota.datastores.sql.news import News
 from rota.datastores.sql.outages import Outages, RetrySettings
@@ -93,7 +93,7 @@ class SQLAlchemyDataStore(DataStore):
     ) -> None:
         self._owns_engine = not isinstance(engine_or_url, AsyncEngine)
         if isinstance(engine_or_url, AsyncEngine):
-            self._engine = dialect_of(engine_or_url.url).isolated(engine_or_url)
+            self._engine = callers_engine(engine_or_url)
         elif isinstance(engine_or_url, str | URL):
             self._engine = engine_for(engine_or_url)
         else:

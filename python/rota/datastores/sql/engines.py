@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
 
 from rota.datastores.sql._mysql import MySQL
 from rota.datastores.sql._postgresql import PostgreSQL
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from rota.datastores.sql._dialect import Dialect
 
-__all__ = ["dialect_of", "engine_for", "second_engine", "with_driver"]
+__all__ = ["callers_engine", "dialect_of", "engine_for", "second_engine", "with_driver"]
 
 DIALECTS: Mapping[str, type[Dialect]] = {
     "sqlite": SQLite,
@@ -67,6 +68,20 @@ def engine_for(url: str | URL, **options: object) -> AsyncEngine:
         dialect.connected(driver_connection)
 
     return engine
+
+
+def callers_engine(engine: AsyncEngine) -> AsyncEngine:
+    """Return an engine of the caller with the isolation that a store relies on.
+
+    :raises ValueError: if its pool has one connection for all, whose transactions would be one
+    """
+    dialect = dialect_of(engine.url)
+    if isinstance(engine.pool, StaticPool) and not dialect.is_private(engine.url):
+        raise ValueError(
+            "engine_or_url must have a pool with a connection for each transaction, got one with a StaticPool:"
+            f" {engine.url!r}"
+        )
+    return dialect.isolated(engine)
 
 
 def second_engine(engine: AsyncEngine, *, is_own: bool) -> AsyncEngine | URL | None:
