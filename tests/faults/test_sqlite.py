@@ -101,6 +101,15 @@ def test_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
     assert path.read_text().startswith("Dear database"), "it is left as it is"
 
 
+@pytest.mark.parametrize("url", ["sqlite:///{}", "sqlite:///file:{}?uri=true"])
+def test_directory_that_does_not_exist_is_refused_at_once(tmp_path: Path, url: str) -> None:
+    path = tmp_path / "missing" / "store.db"
+    store = SQLAlchemyDataStore(url.format(path))
+    message = f"the directory of the database does not exist: '{path}'"
+    with pytest.raises(FileNotFoundError, match=message), Scheduler(store):
+        pass
+
+
 @stores("sqlite")
 def test_damaged_table_does_not_end_a_scheduler_or_advance_anything(cluster: Cluster) -> None:
     """The index of due schedules is destroyed; the scheduler says so, goes on, and writes nothing."""

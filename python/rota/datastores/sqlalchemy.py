@@ -121,6 +121,7 @@ class SQLAlchemyDataStore(DataStore):
     ) -> None:
         """Connect, and make or upgrade the tables. See `DataStore.start`.
 
+        :raises FileNotFoundError: if the directory of an SQLite file does not exist
         :raises SchemaVersionError: if the tables are those of a newer rota
         """
         if self._owns_engine:
@@ -146,6 +147,7 @@ class SQLAlchemyDataStore(DataStore):
     def _transactions(self, logger: Logger, clock: Clock) -> Transactions:
         _require_asyncio()
         dialect = self._make_dialect()
+        dialect.require_place(self._engine.url)
         tables = Tables(dialect, self._table_prefix, self._schema)
         base = Base(dialect=dialect, tables=tables, objects=self._objects, clock=clock)
         outages = Outages(self._retry_settings, logger, clock, dialect.kind_of)

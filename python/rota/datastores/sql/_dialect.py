@@ -104,6 +104,9 @@ class Dialect(ABC):
         """Return an engine of the caller with the isolation that this store relies on, whatever it has by itself."""
         return engine.execution_options(isolation_level="READ COMMITTED")
 
+    def require_place(self, url: URL) -> None:  # noqa: B027 - a server may come up later
+        """Refuse a database that cannot be there, however long it is waited for."""
+
     def connected(self, driver_connection: Any) -> None:  # noqa: B027 - most need nothing
         """Set up a new connection of an engine that this store has made for itself."""
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from errno import ENOENT
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Text, bindparam, text, update
 
@@ -84,6 +87,18 @@ class SQLite(Dialect):
     def isolated(self, engine: AsyncEngine) -> AsyncEngine:
         """Return the engine itself: transactions are begun by hand here, and are serializable."""
         return engine
+
+    def require_place(self, url: URL) -> None:
+        """Refuse a file in a directory that does not exist.
+
+        :raises FileNotFoundError: if it does not
+        """
+        if url.database is None or self.is_private(url):
+            return
+        is_uri = "uri" in url.query
+        path = unquote(urlsplit(url.database).path) if is_uri else url.database
+        if not Path(path).parent.is_dir():
+            raise FileNotFoundError(ENOENT, "the directory of the database does not exist", path)
 
     def connected(self, driver_connection: Any) -> None:
         """Have readers and the writer not wait for each other, and commits outlive a power failure."""
