@@ -107,6 +107,9 @@ class Dialect(ABC):
     def require_place(self, url: URL) -> None:  # noqa: B027 - a server may come up later
         """Refuse a database that cannot be there, however long it is waited for."""
 
+    def isolate(self, connection: Connection) -> None:  # noqa: B027 - see `isolated`
+        """Isolate the next transaction on a connection, where `isolated` does not do it for all of them."""
+
     def connected(self, driver_connection: Any) -> None:  # noqa: B027 - most need nothing
         """Set up a new connection of an engine that this store has made for itself."""
 

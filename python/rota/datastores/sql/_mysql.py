@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Connection, Select, Table
     from sqlalchemy.engine import Dialect as Driver
+    from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.types import TypeEngine
 
     from rota.datastores.sql.tables import Tables
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["MySQL"]
 
 LOCK_SECONDS = 60
+_IS_CALLERS = "rota_is_callers"  #: the execution option of an engine whose connections have an isolation of their own
 PACKET_CHARACTERS = (
     4_000_000  #: of JSON that are sent at once; servers refuse packets above 16 MB or more
 )
@@ -126,6 +128,23 @@ class MySQL(Dialect):
         for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"))
     }
     now = literal_column("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))", BigInteger)
+
+    def isolated(self, engine: AsyncEngine) -> AsyncEngine:
+        """Mark the engine for `isolate`.
+
+        SQLAlchemy would set the level whenever a connection is taken and set it back when it is returned, in two round
+        trips each. What is cancelled in the latter may cost the pool a connection for good.
+        """
+        return engine.execution_options(**{_IS_CALLERS: True})
+
+    def isolate(self, connection: Connection) -> None:
+        """Set the level of the next transaction only, and begin it if the caller's connections commit by themselves."""
+        if not connection.get_execution_options().get(_IS_CALLERS):
+            return
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        driver_connection: Any = connection.connection.driver_connection
+        if driver_connection.get_autocommit():
+            connection.exec_driver_sql("START TRANSACTION")
 
     def connected(self, driver_connection: Any) -> None:
         """Have the server not wait for ever for processes that have stopped. Only MariaDB can."""

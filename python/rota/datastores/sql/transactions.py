@@ -111,7 +111,7 @@ class Transactions:
     async def _once(
         self, engine: AsyncEngine, work: Work[T], turn: Any, *, patiently: bool = False
     ) -> T:
-        attempt = _attempt(engine, work, turn)
+        attempt = _attempt(engine, partial(self._through, work=work), turn)
         with self.base.clock.busy():
             if not self.base.dialect.is_remote:
                 return await _to_its_end(attempt)
@@ -120,10 +120,19 @@ class Transactions:
                 attempt, inf if patiently else settings.attempt_timeout.total_seconds()
             )
 
+    def _through(self, connection: Connection, work: Work[T]) -> T:
+        """Work, and end the transaction that may be left, so that giving back the connection takes no answer."""
+        try:
+            self.base.dialect.isolate(connection)
+            return work(connection)
+        finally:
+            if connection.in_transaction():
+                connection.rollback()
+
 
 async def _attempt(engine: AsyncEngine, work: Work[T], turn: Any) -> T:
     async with turn, _connected(engine) as connection:
-        return await connection.run_sync(_through, work)
+        return await connection.run_sync(work)
 
 
 async def _answered(attempt: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -168,12 +177,3 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
     finally:
         await connection.close()
-
-
-def _through(connection: Connection, work: Work[T]) -> T:
-    """Do some work, and end the transaction that it may leave, so that giving back the connection takes no answer."""
-    try:
-        return work(connection)
-    finally:
-        if connection.in_transaction():
-            connection.rollback()
