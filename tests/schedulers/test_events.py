@@ -94,6 +94,23 @@ class TestListening:
         with pytest.raises(TypeError, match="event_types must be classes of events, got: "):
             scheduler.subscribe(print, {int})  # type: ignore[type-var]
 
+    @pytest.mark.parametrize("types", [5, "JobAdded"])
+    async def test_what_is_no_collection_of_classes_is_refused(
+        self, scheduler: AsyncScheduler, types: Any
+    ) -> None:
+        with pytest.raises(
+            TypeError, match=f"^event_types must be classes of events, got: {types!r}$"
+        ):
+            scheduler.subscribe(print, types)
+
+    async def test_no_types_are_refused_where_they_would_be_waited_for_in_vain(
+        self, scheduler: AsyncScheduler
+    ) -> None:
+        with pytest.raises(ValueError, match=r"^event_types must not be empty$"):
+            scheduler.subscribe(print, set())
+        with pytest.raises(ValueError, match=r"^event_types must not be empty$"):
+            await scheduler.get_next_event(set())
+
     async def test_one_shot_listener_is_called_once(
         self, scheduler: AsyncScheduler, clock: VirtualClock
     ) -> None:

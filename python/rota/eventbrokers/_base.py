@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from contextlib import asynccontextmanager
 from inspect import iscoroutinefunction
 from threading import RLock, get_ident
@@ -18,7 +19,7 @@ from rota.eventbrokers._listener import InlineListener, Listener, QueuedListener
 from rota.model import Event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AsyncExitStack
     from logging import Logger
 
@@ -123,6 +124,7 @@ class BaseEventBroker(EventBroker):
         logged. See `EventBroker.subscribe` for the parameters.
 
         :raises TypeError: if `callback` cannot be called (in a thread), or a type is not a class of events
+        :raises ValueError: if there are no types
         """
         if not callable(callback):
             raise TypeError(f"callback must be callable, got: {callback!r}")
@@ -214,10 +216,16 @@ class BaseEventBroker(EventBroker):
                         self.rouse(listener)
 
 
-def _as_types(event_types: Iterable[object] | None) -> tuple[type[Event], ...]:
+def _as_types(event_types: object) -> tuple[type[Event], ...]:
+    if event_types is None:
+        return (Event,)
+    if isinstance(event_types, str) or not isinstance(event_types, Iterable):
+        raise TypeError(f"event_types must be classes of events, got: {event_types!r:.100}")
     types: list[type[Event]] = []
-    for event_type in (Event,) if event_types is None else event_types:
+    for event_type in event_types:
         if not (isinstance(event_type, type) and issubclass(event_type, Event)):
-            raise TypeError(f"event_types must be classes of events, got: {event_type!r}")
+            raise TypeError(f"event_types must be classes of events, got: {event_type!r:.100}")
         types.append(event_type)
+    if not types:
+        raise ValueError("event_types must not be empty")
     return tuple(types)
