@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
-from rota import AsyncScheduler, MemoryDataStore, Scheduler
+from rota import AsyncScheduler, IntervalTrigger, MemoryDataStore, Scheduler, task
 
 
 def answer() -> int:
@@ -24,6 +26,80 @@ def test_modules_of_tasks_given_as_one_text_are_refused() -> None:
         TypeError, match=r"^task_modules must be a collection of names, got: 'app'$"
     ):
         AsyncScheduler(task_modules="app")
+
+
+NO_LENGTH = "must be a timedelta or a number of seconds, got:"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "text"),
+    [
+        ({"lease_duration": None}, TypeError, f"lease_duration {NO_LENGTH} None"),
+        ({"polling_interval": "5"}, TypeError, f"polling_interval {NO_LENGTH} '5'"),
+        ({"shutdown_timeout": None}, TypeError, f"shutdown_timeout {NO_LENGTH} None"),
+        ({"cleanup_interval": 0}, ValueError, "cleanup_interval must be positive, got: 0:00:00"),
+    ],
+)
+def test_setting_that_is_no_length_of_time_is_named(
+    settings: Any, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=f"^{text}$"):
+        AsyncScheduler(**settings)
+
+
+TRIGGER = IntervalTrigger(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "error", "text"),
+    [
+        ("add_schedule", {"max_instances": 0}, ValueError, "max_instances must be at least 1, got: 0"),
+        ("add_schedule", {"max_instances": -1}, ValueError, "max_instances must be at least 1, got: -1"),
+        ("add_schedule", {"max_instances": 1.5}, TypeError, "max_instances must be a whole number, got: 1.5"),
+        ("add_schedule", {"max_instances": "2"}, TypeError, "max_instances must be a whole number, got: '2'"),
+        ("add_schedule", {"metadata": 5}, TypeError, "metadata must be a mapping, got: 5"),
+        ("add_schedule", {"job_result_expiration_time": None}, TypeError, f"job_result_expiration_time {NO_LENGTH} None"),
+        ("add_job", {"result_expiration_time": None}, TypeError, f"result_expiration_time {NO_LENGTH} None"),
+        ("add_job", {"run_at": "noon"}, TypeError, "run_at must be a datetime, got: 'noon'"),
+        ("configure_task", {"metadata": 5}, TypeError, "metadata must be a mapping, got: 5"),
+    ],
+)  # fmt: skip
+def test_unfit_argument_is_named(
+    method: str, arguments: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    given = {"trigger": TRIGGER, **arguments} if method == "add_schedule" else arguments
+    with Scheduler() as scheduler:
+        with pytest.raises(error, match=f"^{text}$"):
+            getattr(scheduler, method)(answer, **given)
+        assert not scheduler.get_schedules()
+        assert not scheduler.get_jobs()
+
+
+@pytest.mark.parametrize("trigger", [5, None])
+def test_schedule_cannot_be_given_what_is_no_trigger(trigger: Any) -> None:
+    with Scheduler() as scheduler:
+        scheduler.add_schedule(answer, TRIGGER, id="s")
+        with pytest.raises(TypeError, match=f"^trigger must be a trigger, got: {trigger}$"):
+            scheduler.update_schedule("s", trigger=trigger)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "text"),
+    [
+        ({"metadata": 5}, TypeError, "metadata must be a mapping, got: 5"),
+        ({"max_running_jobs": 0}, ValueError, "max_running_jobs must be at least 1, got: 0"),
+    ],
+)
+def test_decorator_refuses_unfit_settings(settings: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=f"^{text}$"):
+        task(**settings)(answer)
+
+
+def test_point_to_resume_from_is_named() -> None:
+    with Scheduler() as scheduler:
+        scheduler.add_schedule(answer, TRIGGER, id="s", paused=True)
+        with pytest.raises(TypeError, match=r"^resume_from must be a datetime, got: 5$"):
+            scheduler.unpause_schedule("s", resume_from=5)  # type: ignore[arg-type]
 
 
 class BrokenStore(MemoryDataStore):

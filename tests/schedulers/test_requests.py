@@ -76,7 +76,8 @@ async def test_settings_that_only_look_equal_are_kept_as_they_are(
 ) -> None:
     await scheduler.add_schedule(nothing, HOURLY, id="valid", job_result_expiration_time=0)
     with pytest.raises(
-        TypeError, match=r"^expected a timedelta or a number of seconds, got: False$"
+        TypeError,
+        match=r"^job_result_expiration_time must be a timedelta or a number of seconds, got: False$",
     ):
         await scheduler.add_schedule(nothing, HOURLY, id="bool", job_result_expiration_time=False)
     await scheduler.add_schedule(nothing, HOURLY, id="float", job_result_expiration_time=0.5)

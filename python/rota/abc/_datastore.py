@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
+
+from rota.model._validation import as_tags, as_task_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,14 +44,14 @@ class Acquired(Generic[T]):
 
 @frozen(kw_only=True)
 class JobFilter:
-    """Which jobs a worker accepts; an empty set accepts all.
+    """Which jobs a worker accepts; an empty set accepts all. Other collections of words are made sets.
 
     :param task_ids: jobs of these tasks
     :param tags: jobs of tasks that have one of these tags
     """
 
-    task_ids: frozenset[str] = frozenset()
-    tags: frozenset[str] = frozenset()
+    task_ids: frozenset[str] = field(default=frozenset(), converter=as_task_ids)
+    tags: frozenset[str] = field(default=frozenset(), converter=as_tags)
 
 
 @frozen

@@ -13,12 +13,12 @@ from rota.model._validation import (
     as_args,
     as_aware,
     as_kwargs,
+    as_length,
     as_metadata,
-    as_timedelta,
     as_utc,
     identifier,
+    length,
     of_type,
-    positive_or_none,
 )
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ class Job:
     kwargs: Mapping[str, Any] = field(factory=dict, converter=as_kwargs)
     schedule_id: str | None = field(default=None, validator=of_type(str, type(None)))
     scheduled_fire_time: datetime | None = field(default=None, converter=as_aware)
-    jitter: timedelta = field(default=timedelta(0), converter=as_timedelta)
+    jitter: timedelta = field(default=timedelta(0), converter=as_length, validator=length)
     executor: str = field(validator=of_type(str))
     start_deadline: datetime | None = field(default=None, converter=as_utc)
     result_expiration_time: timedelta = field(
-        default=timedelta(0), converter=as_timedelta, validator=positive_or_none
+        default=timedelta(0), converter=as_length, validator=length
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
     priority: int = field(default=0, validator=of_type(int))

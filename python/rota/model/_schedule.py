@@ -14,13 +14,14 @@ from rota.model._validation import (
     as_aware,
     as_coalesce_policy,
     as_kwargs,
+    as_length,
     as_metadata,
     as_overlap_policy,
-    as_timedelta,
     as_utc,
     identifier,
+    length,
+    length_or_none,
     of_type,
-    positive_or_none,
 )
 
 if TYPE_CHECKING:
@@ -66,19 +67,19 @@ class Schedule:
     paused: bool = field(default=False, validator=of_type(bool))
     coalesce: CoalescePolicy = field(default=CoalescePolicy.latest, converter=as_coalesce_policy)
     misfire_grace_time: timedelta | None = field(
-        default=None, converter=as_timedelta, validator=positive_or_none
+        default=None, converter=as_length, validator=length_or_none
     )
     max_jitter: timedelta | None = field(
-        default=None, converter=as_timedelta, validator=positive_or_none
+        default=None, converter=as_length, validator=length_or_none
     )
     job_executor: str = field(validator=of_type(str))
     job_result_expiration_time: timedelta = field(
-        default=timedelta(0), converter=as_timedelta, validator=positive_or_none
+        default=timedelta(0), converter=as_length, validator=length
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
     priority: int = field(default=0, validator=of_type(int))
     catch_up_window: timedelta | None = field(
-        default=None, converter=as_timedelta, validator=positive_or_none
+        default=None, converter=as_length, validator=length_or_none
     )
     overlap: OverlapPolicy = field(default=OverlapPolicy.allow, converter=as_overlap_policy)
     next_fire_time: datetime | None = field(default=None, converter=as_aware)

@@ -189,7 +189,8 @@ def job_of(
     """
     not_before = deadline = None
     if run_at is not None:
-        run_at, not_before = as_aware(run_at), as_utc(run_at)
+        run_at = as_aware(run_at, "run_at")
+        not_before = as_utc(run_at)
         deadline = None if grace is None or not_before is None else not_before + grace
     return _job_with(
         shared,

@@ -12,12 +12,13 @@ from rota.model._enums import AbandonedPolicy
 from rota.model._unset import UnsetValue, unset
 from rota.model._validation import (
     as_abandoned_policy,
+    as_length,
     as_metadata,
     as_tags,
-    as_timedelta,
     identifier,
+    length,
+    length_or_none,
     of_type,
-    positive_or_none,
     running_limit,
 )
 
@@ -34,11 +35,9 @@ class RetryPolicy:
 
     max_attempts: int = field(default=1, validator=running_limit)
     first_delay: timedelta = field(
-        default=timedelta(seconds=1), converter=as_timedelta, validator=positive_or_none
+        default=timedelta(seconds=1), converter=as_length, validator=length
     )
-    max_delay: timedelta = field(
-        default=timedelta(hours=1), converter=as_timedelta, validator=positive_or_none
-    )
+    max_delay: timedelta = field(default=timedelta(hours=1), converter=as_length, validator=length)
 
 
 @frozen(kw_only=True)
@@ -63,7 +62,7 @@ class Task:
     job_executor: str = field(validator=of_type(str))
     max_running_jobs: int | None = field(default=1, validator=running_limit)
     misfire_grace_time: timedelta | None = field(
-        default=None, converter=as_timedelta, validator=positive_or_none
+        default=None, converter=as_length, validator=length_or_none
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
     running_jobs: int = field(default=0, eq=False)
@@ -71,9 +70,7 @@ class Task:
         default=AbandonedPolicy.record, converter=as_abandoned_policy
     )
     retry: RetryPolicy = field(factory=RetryPolicy, validator=of_type(RetryPolicy))
-    timeout: timedelta | None = field(
-        default=None, converter=as_timedelta, validator=positive_or_none
-    )
+    timeout: timedelta | None = field(default=None, converter=as_length, validator=length_or_none)
     tags: frozenset[str] = field(default=frozenset(), converter=as_tags)
 
 
@@ -84,14 +81,12 @@ class TaskDefaults:
     job_executor: str | UnsetValue = unset
     max_running_jobs: int | None = field(default=1, validator=running_limit)
     misfire_grace_time: timedelta | None = field(
-        default=None, converter=as_timedelta, validator=positive_or_none
+        default=None, converter=as_length, validator=length_or_none
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
     abandoned: AbandonedPolicy = field(
         default=AbandonedPolicy.record, converter=as_abandoned_policy
     )
     retry: RetryPolicy = field(factory=RetryPolicy, validator=of_type(RetryPolicy))
-    timeout: timedelta | None = field(
-        default=None, converter=as_timedelta, validator=positive_or_none
-    )
+    timeout: timedelta | None = field(default=None, converter=as_length, validator=length_or_none)
     tags: frozenset[str] = field(default=frozenset(), converter=as_tags)

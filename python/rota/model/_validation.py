@@ -28,40 +28,58 @@ _E = TypeVar("_E", bound="Enum")
 
 
 @overload
-def as_timedelta(value: timedelta | float) -> timedelta: ...
+def as_length(value: timedelta | float) -> timedelta: ...
 @overload
-def as_timedelta(value: None) -> None: ...
-def as_timedelta(value: timedelta | float | None) -> timedelta | None:
-    """Convert a number of seconds to a `timedelta`; leave the others alone."""
-    if value is None:
-        return None
-    if not isinstance(value, timedelta):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"expected a timedelta or a number of seconds, got: {value!r}")
-        if not abs(value) <= _MAX_SECONDS:  # of NaN, too
-            raise ValueError(
-                f"a length of time must be at most {MAX_LENGTH.days} days, got: {value} seconds"
-            )
+def as_length(value: None) -> None: ...
+def as_length(value: timedelta | float | None) -> timedelta | None:
+    """Convert a number of seconds to a `timedelta`; what is none is left to `length`, which can name the field."""
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= _MAX_SECONDS
+    ):
         return timedelta(seconds=value)
+    return value  # type: ignore[return-value]  # whoever uses this has a validator
+
+
+def check_length(name: str, value: object) -> None:
+    """Refuse what is no length of time, or longer than a century."""
+    if isinstance(value, bool) or not isinstance(value, (timedelta, int, float)):
+        raise TypeError(f"{name} must be a timedelta or a number of seconds, got: {value!r:.100}")
+    if not isinstance(value, timedelta):  # nor could it be made one, like NaN
+        raise ValueError(f"{name} must be at most {MAX_LENGTH.days} days, got: {value} seconds")
     if value > MAX_LENGTH:
-        raise ValueError(f"a length of time must be at most {MAX_LENGTH.days} days, got: {value}")
-    return value
+        raise ValueError(f"{name} must be at most {MAX_LENGTH.days} days, got: {value}")
 
 
-def as_utc(value: datetime | None) -> datetime | None:
+@overload
+def as_timedelta(value: timedelta | float, name: str = ...) -> timedelta: ...
+@overload
+def as_timedelta(value: None, name: str = ...) -> None: ...
+def as_timedelta(
+    value: timedelta | float | None, name: str = "a length of time"
+) -> timedelta | None:
+    """Convert a number of seconds to a `timedelta`; leave the others alone."""
+    length = as_length(value)
+    if length is not None:
+        check_length(name, length)
+    return length
+
+
+def as_utc(value: datetime | None, name: str = "a point in time") -> datetime | None:
     """Convert an aware datetime to UTC; refuse a naive one."""
-    value = as_aware(value)
+    value = as_aware(value, name)
     if value is None or value.tzinfo is timezone.utc:
         return value
     return value.astimezone(timezone.utc)
 
 
-def as_aware(value: datetime | None) -> datetime | None:
+def as_aware(value: datetime | None, name: str = "a point in time") -> datetime | None:
     """Pass an aware datetime through in its own zone; refuse a naive one."""
     if value is not None and not isinstance(value, datetime):
-        raise TypeError(f"expected a datetime, got: {value!r}")
+        raise TypeError(f"{name} must be a datetime, got: {value!r:.100}")
     if value is not None and value.tzinfo is None:
-        raise ValueError(f"a datetime must have a time zone here, got: {value.isoformat()}")
+        raise ValueError(f"{name} must have a time zone, got: {value.isoformat()}")
     return value
 
 
@@ -110,15 +128,26 @@ def as_kwargs(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_tags(value: Iterable[str]) -> frozenset[str]:
     """Accept any iterable of words but a string, which is a word by itself."""
-    if isinstance(value, str):
-        raise TypeError(f"tags must be a set of words, got: {value!r}")
-    return frozenset(value)
+    return _as_words("tags", value)
+
+
+def as_task_ids(value: Iterable[str]) -> frozenset[str]:
+    """Accept any iterable of ids but a string, which is an id by itself."""
+    return _as_words("task_ids", value)
+
+
+def _as_words(name: str, value: Iterable[str]) -> frozenset[str]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a set of words, got: {value!r:.100}")
+    words = tuple(value)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError(f"{name} must be a set of words, got: {words!r:.100}")
+    return frozenset(words)
 
 
 def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Check that the metadata can be stored as JSON."""
-    if not hasattr(value, "keys"):
-        raise TypeError(f"metadata must be a mapping, got: {value!r:.100}")
+    _check_mapping(value)
     if not value:
         return value
     try:
@@ -130,6 +159,17 @@ def as_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
             f"metadata must have at most {MAX_METADATA_LENGTH} characters as JSON, got: {length}"
         )
     return value
+
+
+def merged_metadata(inherited: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inherited metadata with what is given besides."""
+    _check_mapping(given)
+    return {**inherited, **given}
+
+
+def _check_mapping(metadata: object) -> None:
+    if not hasattr(metadata, "keys"):
+        raise TypeError(f"metadata must be a mapping, got: {metadata!r:.100}")
 
 
 def identifier(_instance: object, attribute: Attribute[Any], value: object) -> None:
@@ -202,17 +242,31 @@ def of_type(*types: type) -> Callable[[object, Attribute[Any], object], None]:
     return check
 
 
-def running_limit(_instance: object, attribute: Attribute[Any], value: int | None) -> None:
+def running_limit(_instance: object, attribute: Attribute[Any], value: object) -> None:
     """Refuse what is no number, and a limit below one."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"{attribute.name} must be a whole number, got: {value!r}")
-    if value is not None and value < 1:
-        raise ValueError(f"{attribute.name} must be at least 1, got: {value}")
-    if value is not None and value > MAX_LIMIT:
-        raise ValueError(f"{attribute.name} must be at most {MAX_LIMIT}, got: {value}")
+    check_running_limit(attribute.name, value)
 
 
-def positive_or_none(_instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:
-    """Refuse a negative length of time."""
-    if value is not None and value < _NO_TIME:
+def check_running_limit(name: str, value: object) -> None:
+    """Refuse what is no number, and a limit below one; `None` is no limit."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, got: {value!r:.100}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got: {value}")
+    if value > MAX_LIMIT:
+        raise ValueError(f"{name} must be at most {MAX_LIMIT}, got: {value}")
+
+
+def length(_instance: object, attribute: Attribute[Any], value: timedelta) -> None:
+    """Refuse what is no length of time, or a negative one."""
+    check_length(attribute.name, value)
+    if value < _NO_TIME:
         raise ValueError(f"{attribute.name} must not be negative, got: {value}")
+
+
+def length_or_none(instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:
+    """Refuse what is neither a length of time nor `None`, or a negative one."""
+    if value is not None:
+        length(instance, attribute, value)

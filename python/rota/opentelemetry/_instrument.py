@@ -54,7 +54,7 @@ def instrument(
         raise RuntimeError(
             f"the scheduler must be instrumented before it is started: {scheduler.identity}"
         )
-    interval = as_timedelta(backlog_interval)
+    interval = as_timedelta(backlog_interval, "backlog_interval")
     if interval is not None and interval.total_seconds() <= 0:
         raise ValueError(f"backlog_interval must be positive, got: {backlog_interval}")
     provider = metrics.get_meter_provider() if meter_provider is None else meter_provider

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
-from rota.model import AbandonedPolicy, RetryPolicy, UnsetValue, unset
+from rota.model import AbandonedPolicy, RetryPolicy, TaskDefaults, UnsetValue, unset
 from rota.schedulers._callables import name_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def task(
 
 
 def _decorated(function: F, id: str | UnsetValue, settings: TaskSettings) -> F:
-    given = {name: value for name, value in settings.items() if value is not unset}
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not unset}
+    TaskDefaults(**given)  # refuses here what would be refused only when the function is first used
     function.__rota_task__ = (id, given)  # type: ignore[attr-defined]
     task_id = id or name_of(function)
     if id or "<" not in task_id:

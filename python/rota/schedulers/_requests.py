@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from rota.abc import Trigger
 from rota.model import CoalescePolicy, OverlapPolicy, Task, unset
 from rota.model._settings import job_of, job_settings, schedule_of, settings
+from rota.model._validation import merged_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 
     from rota.model import Job, Schedule, UnsetValue
 
-__all__ = ["JobRequest", "ScheduleRequest", "check_names", "new_job", "new_schedule"]
+__all__ = [
+    "JobRequest",
+    "ScheduleRequest",
+    "check_names",
+    "check_trigger",
+    "new_job",
+    "new_schedule",
+]
 
 _NOTHING: Mapping[str, Any] = {}
 _NEEDED = frozenset({"func_or_task_id", "trigger"})
@@ -77,6 +85,12 @@ def check_names(request: object, kind: type[JobRequest | ScheduleRequest]) -> No
         raise TypeError(f"a {kind.__name__} {verb} {', '.join(named)}")
 
 
+def check_trigger(trigger: object) -> None:
+    """Refuse what is no trigger."""
+    if not isinstance(trigger, Trigger):
+        raise TypeError(f"trigger must be a trigger, got: {trigger!r:.100}")
+
+
 def new_schedule(
     task: Task,
     new_id: Callable[[], UUID],
@@ -97,8 +111,7 @@ def new_schedule(
     overlap: OverlapPolicy | str = OverlapPolicy.allow,
 ) -> Schedule:
     """Return the schedule of `task` that was asked for, due at its trigger's next fire time."""
-    if not isinstance(trigger, Trigger):
-        raise TypeError(f"trigger must be a trigger, got: {trigger!r:.100}")
+    check_trigger(trigger)
     # the caller may use his for other schedules, too
     moved, next_fire_time = trigger._moved_copy()
     return schedule_of(
@@ -154,4 +167,4 @@ def _merged(
 ) -> Mapping[str, Any]:
     if not given:
         return inherited
-    return {**inherited, **given}
+    return merged_metadata(inherited, given)

@@ -20,7 +20,7 @@ from rota.model._validation import as_utc, possible_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._changes import resumed_from, with_trigger
 from rota.schedulers._log_fields import schedule_fields
-from rota.schedulers._requests import ScheduleRequest, check_names, new_schedule
+from rota.schedulers._requests import ScheduleRequest, check_names, check_trigger, new_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -185,7 +185,11 @@ class ScheduleOperations(SchedulerBase):
             out, and what was missed is coalesced as the schedule says
         :raises ScheduleLookupError: if there is none by that id
         """
-        start = await self.data_store.now() if resume_from == "now" else as_utc(resume_from)
+        start = (
+            await self.data_store.now()
+            if resume_from == "now"
+            else as_utc(resume_from, "resume_from")
+        )
 
         def resume(schedule: Schedule) -> Schedule:
             schedule = evolve(schedule, paused=False, error=None)
@@ -257,6 +261,8 @@ class ScheduleOperations(SchedulerBase):
         }
         if job_executor is not unset:
             self._check_executor(job_executor)
+        if trigger is not unset:
+            check_trigger(trigger)
 
         def change(schedule: Schedule) -> Schedule:
             schedule = evolve(schedule, error=None, **changes)

@@ -18,7 +18,7 @@ from attrs.validators import ge, instance_of, min_len, optional
 from rota._environment import current_clock, new_id, system_random
 from rota.abc import Clock, DataStore, EventBroker, JobExecutor, JobFilter
 from rota.model import SchedulerRole, TaskDefaults
-from rota.model._validation import as_timedelta
+from rota.model._validation import as_length, check_length, length
 
 if TYPE_CHECKING:
     from attrs import Attribute
@@ -85,9 +85,15 @@ def _logger(given: Logger | None) -> Logger:
     return given or getLogger("rota")
 
 
-def _positive(_instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:
-    if value is not None and value <= timedelta(0):
+def _positive(_instance: object, attribute: Attribute[Any], value: timedelta) -> None:
+    check_length(attribute.name, value)
+    if value <= timedelta(0):
         raise ValueError(f"{attribute.name} must be positive, got: {value}")
+
+
+def _positive_or_none(instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:
+    if value is not None:
+        _positive(instance, attribute, value)
 
 
 @define(eq=False, slots=False)
@@ -127,7 +133,7 @@ class Settings:
         validator=instance_of(EventBroker),  # type: ignore[type-abstract]
     )
     lease_duration: timedelta = field(
-        default=timedelta(seconds=30), converter=as_timedelta, validator=_positive
+        default=timedelta(seconds=30), converter=as_length, validator=_positive
     )
     identity: str = field(default="", kw_only=True, converter=_identity)
     role: SchedulerRole = field(
@@ -141,16 +147,19 @@ class Settings:
         default=None, kw_only=True, converter=_job_executors, validator=min_len(1)
     )
     cleanup_interval: timedelta | None = field(
-        default=timedelta(minutes=15), kw_only=True, converter=as_timedelta, validator=_positive
+        default=timedelta(minutes=15),
+        kw_only=True,
+        converter=as_length,
+        validator=_positive_or_none,
     )
     logger: Logger = field(default=None, kw_only=True, converter=_logger)
     clock: Clock = field(default=None, kw_only=True, converter=_clock)
     random: Random = field(default=None, kw_only=True, converter=_random)
     new_id: Callable[[], UUID] = field(default=new_id, kw_only=True)
     task_modules: Collection[str] = field(default=(), kw_only=True, converter=_modules)
-    polling_interval: timedelta = field(kw_only=True, converter=as_timedelta, validator=_positive)
+    polling_interval: timedelta = field(kw_only=True, converter=as_length, validator=_positive)
     shutdown_timeout: timedelta = field(
-        default=timedelta(seconds=10), kw_only=True, converter=as_timedelta
+        default=timedelta(seconds=10), kw_only=True, converter=as_length, validator=length
     )
     accept: JobFilter | None = field(
         default=None, kw_only=True, validator=optional(instance_of(JobFilter))

@@ -13,7 +13,7 @@ import attrs
 from attrs import frozen
 
 from rota.model import CallableLookupError, Task, TaskDefaults, TaskLookupError, unset
-from rota.model._validation import is_possible_id
+from rota.model._validation import check_running_limit, is_possible_id, merged_metadata
 from rota.schedulers._callables import name_of, reference_to, resolve
 from rota.schedulers._decorator import decorated_id, decorated_settings, decorated_tasks
 
@@ -122,6 +122,8 @@ class TaskRegistry:
         :param max_instances: raise the task's `max_running_jobs` to this if it is lower
         :raises TaskLookupError: if it is an id that does not exist
         """
+        if max_instances is not unset:
+            check_running_limit("max_instances", max_instances)
         if isinstance(target, Task):
             target = target.id
         if isinstance(target, str):
@@ -236,7 +238,7 @@ class TaskRegistry:
     def _new_task(self, task_id: str, func: Callable[..., Any], given: Mapping[str, Any]) -> Task:
         defaults = attrs.asdict(self._defaults, recurse=False)
         settings = {**defaults, **given}
-        settings["metadata"] = {**defaults["metadata"], **given.get("metadata", {})}
+        settings["metadata"] = merged_metadata(defaults["metadata"], given.get("metadata", {}))
         if settings["job_executor"] is unset:
             settings["job_executor"] = self._default_executor(func)
         return Task(id=task_id, func=reference_to(func), **settings)
@@ -246,7 +248,7 @@ class TaskRegistry:
         if reference is not None:
             changes["func"] = reference
         if "metadata" in changes:
-            changes["metadata"] = {**self._defaults.metadata, **changes["metadata"]}
+            changes["metadata"] = merged_metadata(self._defaults.metadata, changes["metadata"])
         return attrs.evolve(task, **changes) if changes else task
 
     def _default_executor(self, func: Callable[..., Any]) -> str:
