@@ -139,6 +139,7 @@ def test_doctor_finds_nothing_wrong_with_what_is_well(store: Store) -> None:
 
 def test_tables_are_shown_and_made(rota: Command, tmp_path: Path) -> None:
     options = ["--store", f"sqlite:///{tmp_path / 'new.sqlite3'}"]
+    (tmp_path / "new.sqlite3").touch()
     assert json.loads(rota("db", "show", "--json", *options).stdout)["state"] == "no tables"
     assert rota("doctor", *options, status=1).stdout.splitlines()[-1].startswith("BAD  tables")
     assert "there were none" in rota("db", "upgrade", *options).stdout

@@ -50,7 +50,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "notes.txt").write_text("no database, " * 1000)
     (tmp_path / "short.key").write_text("hush-hush")
     (tmp_path / "faulty.py").write_text("import nowhere_at_all\n")
-    (tmp_path / "program.py").write_text("not_one = 5\n")
+    (tmp_path / "program.py").write_text("not_one = 5\ndef broken(): 1 / 0\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rota.cli._store.ANSWER_SECONDS", 0.1)
     monkeypatch.delenv("ROTA_STORE", raising=False)
@@ -74,13 +74,29 @@ CASES = [
     (["next", "0 9 * * *", "-n", "many"], MISUSED, "'many' is not a valid integer"),
     (["next", "0 9 * * *", "-n", "-1"], MISUSED, "-1 is not in the range"),
     (["next", "0 9 * * *", "--gap", "jump"], MISUSED, "'jump' is not one of"),
-    (["next", "* * *"], FAILED, "must have 5 fields"),
-    (["next", ""], FAILED, "cron expression must not be empty"),
-    (["next", "61 * * * *"], FAILED, "minute must be in 0-59, got: 61"),
-    (["next", "0 9 * * *\n0 10 * * *"], FAILED, "must have 5 fields"),
-    (["next", "0 9 * * *", "--tz", "Mars/Base"], FAILED, "timezone must be an IANA name"),
-    (["next", "0 9 * * *", "--tz", ""], FAILED, "timezone must be an IANA name"),
-    (["next", "0 9 * * *", "--after", "soon"], FAILED, "start_time must be"),
+    (
+        ["next", "* * *"],
+        MISUSED,
+        "invalid value for EXPRESSION: cron expression must have 5 fields",
+    ),
+    (["next", ""], MISUSED, "cron expression must not be empty"),
+    (
+        ["next", "61 * * * *"],
+        MISUSED,
+        "invalid value for EXPRESSION: minute must be in 0-59, got: 61",
+    ),
+    (["next", "0 9 * * *\n0 10 * * *"], MISUSED, "must have 5 fields"),
+    (
+        ["next", "0 9 * * *", "--tz", "Mars/Base"],
+        MISUSED,
+        "invalid value for --tz: timezone must be an IANA name",
+    ),
+    (["next", "0 9 * * *", "--tz", ""], MISUSED, "timezone must be an IANA name"),
+    (
+        ["next", "0 9 * * *", "--after", "soon"],
+        MISUSED,
+        "invalid value for --after: the time must be",
+    ),
     (["next", "0 9 * * *", "--after", "9999-12-31T23:00:00", "--tz", "UTC"], FAILED, "range"),
     # the store
     ("schedules list", MISUSED, "missing option '-s' / '--store'"),
@@ -99,7 +115,10 @@ CASES = [
     (f"db show -s {UNREACHABLE}", FAILED, "Connect call failed"),
     (f"db upgrade -s {UNREACHABLE}", FAILED, "Connect call failed"),
     (f"jobs list -s {UNREACHABLE}", FAILED, "Connect call failed"),
-    ("db show -s sqlite:////nowhere/at/all.db", FAILED, "unable to open database file"),
+    ("db show -s sqlite:////nowhere/at/all.db", FAILED, "there is no file /nowhere/at/all.db"),
+    ("db show -s sqlite:///none.db", FAILED, "there is no file none.db"),
+    ("doctor -s sqlite:///none.db", FAILED, "there is no file none.db"),
+    ("doctor -s nonsense", MISUSED, "invalid value for --store"),
     ("db upgrade -s sqlite:////nowhere/at/all.db", FAILED, "unable to open database file"),
     # what is in it
     (f"schedules show none {STORE}", FAILED, "no schedule by the id of 'none'"),
@@ -125,9 +144,17 @@ CASES = [
     (f"tasks run greet --kwargs [] {STORE}", MISUSED, "not a JSON object"),
     (f"tasks run greet --priority high {STORE}", MISUSED, "'high' is not a valid integer"),
     (f"tasks run greet --priority {10**30} {STORE}", FAILED, "priority must be in"),
-    (f"forecast --from yesterday {STORE}", FAILED, "--from must be a datetime"),
+    (
+        f"forecast --from yesterday {STORE}",
+        MISUSED,
+        "invalid value for --from: the time must be a datetime",
+    ),
     (f"forecast --hours 0 {STORE}", MISUSED, "0 is not in the range"),
-    (f"forecast --tz Mars/Base {STORE}", FAILED, "timezone must be an IANA name"),
+    (
+        f"forecast --tz Mars/Base {STORE}",
+        MISUSED,
+        "invalid value for --tz: timezone must be an IANA name",
+    ),
     (f"forecast --svg folder {STORE}", MISUSED, "is a directory"),
     ("forecast --svg none/chart.svg -s sqlite:///sound.db", FAILED, "No such file or directory"),
     # taking over
@@ -141,6 +168,8 @@ CASES = [
     ("run none:scheduler", FAILED, "cannot import none"),
     ("run faulty:scheduler", FAILED, "No module named 'nowhere_at_all'"),
     ("run program:scheduler", FAILED, "program has no scheduler"),
+    ("run os.path:join", FAILED, "os.path:join made no scheduler: TypeError("),
+    ("run program:broken", FAILED, "program:broken made no scheduler: ZeroDivisionError("),
     ("run program:not_one", MISUSED, "program:not_one is not a scheduler: 5"),
 ]
 
@@ -163,6 +192,7 @@ def test_error_is_one_clear_line(
     assert message in line
     assert len(line) < 300
     assert "hush-hush" not in line
+    assert not Path("none.db").exists(), "looking makes nothing"
     gc.collect()  # aiosqlite warns of connections that could not be opened when they are collected
 
 
@@ -195,7 +225,7 @@ def test_server_that_refuses_is_one_clear_line(rota: Command, service: str, what
     ("arguments", "variables", "status", "message"),
     [
         ("schedules list -s sqlite:////nowhere/at/all.db", {}, FAILED, "there is no file"),
-        ("db show -s sqlite:////nowhere/at/all.db", {}, FAILED, "unable to open database file"),
+        ("db upgrade -s sqlite:////nowhere/at/all.db", {}, FAILED, "unable to open database file"),
         (f"tasks list -s {UNREACHABLE}", {}, FAILED, "Connect call failed"),
         ("next @daily", {"ROTA_BACKEND": "fast"}, FAILED, "ROTA_BACKEND must be auto, rust or"),
         ("schedules list", {"ROTA_STORE": "nonsense"}, MISUSED, "invalid value for --store"),

@@ -6,7 +6,7 @@ import click
 
 from rota.cli._group import Group
 from rota.cli._output import as_json_option, print_details, print_json
-from rota.cli._store import StoreOptions, on_store, open_store, run_async
+from rota.cli._store import StoreOptions, on_store, open_store, require_file, run_async
 
 __all__ = ["command"]
 
@@ -24,7 +24,9 @@ async def show_version(store: StoreOptions, as_json: bool) -> None:
     """Show the version of the tables, and the one that this rota works with."""
     from rota.datastores.sql.schema import VERSION
 
-    stored = await open_store(store).schema_version()
+    data_store = open_store(store)
+    await require_file(store.url)
+    stored = await data_store.schema_version()
     state = (
         "no tables"
         if stored is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rota.cli._output import as_json_option, print_json
-from rota.cli._store import StoreOptions, interface, on_store, open_store, run_async
+from rota.cli._store import StoreOptions, interface, on_store, open_store, require_file, run_async
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,11 +48,11 @@ async def _examine(options: StoreOptions) -> list[dict[str, Any]]:
     import rota
     from rota.datastores.sql.schema import VERSION
 
+    data_store = open_store(options)
+    await require_file(options.url)
     findings = [_finding("trigger backend", True, rota.backend)]
     try:
-        version = await open_store(options).schema_version()
-    except click.ClickException:
-        raise
+        version = await data_store.schema_version()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         return [
             *findings,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["run"]
+__all__ = ["refused_as", "run"]
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -50,6 +51,17 @@ def run(app: Callable[[], object]) -> int:
             raise
         return _fail(FAILED, text)
     return status if isinstance(status, int) else DONE
+
+
+@contextmanager
+def refused_as(parameter: str) -> Iterator[None]:
+    """Tell of what a trigger refuses as a wrong value of an option or an argument."""
+    from rota.model import RotaError
+
+    try:
+        yield
+    except (RotaError, OverflowError) as error:
+        raise click.BadParameter(str(error), param_hint=parameter) from None
 
 
 def _fail(status: int, message: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rota.cli._errors import refused_as
 from rota.cli._output import as_json_option, print_json
 from rota.cli._store import StoreOptions, interface, on_store, run_async
 
@@ -53,12 +54,11 @@ async def command(
     from rota._environment import current_clock
     from rota.triggers._definition import as_moment, as_timezone
 
-    zone = as_timezone(tz)
-    begin = (
-        current_clock().now().astimezone(zone)
-        if start is None
-        else as_moment("--from", start, zone).astimezone(zone)
-    )
+    with refused_as("--tz"):
+        zone = as_timezone(tz)
+    with refused_as("--from"):
+        begin = current_clock().now() if start is None else as_moment("the time", start, zone)
+        begin = begin.astimezone(zone)
     async with interface(store) as scheduler:
         schedules = await scheduler.get_schedules()
     forecast = _forecast(schedules, begin, begin + timedelta(hours=hours))

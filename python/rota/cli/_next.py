@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rota.cli._errors import refused_as
 from rota.cli._output import as_json_option, print_json
 
 if TYPE_CHECKING:
@@ -54,16 +55,22 @@ def command(
     """Show when a cron EXPRESSION fires, and what it does where the clocks change within a year."""
     from rota.cli._words import in_words
     from rota.triggers import CronTrigger
+    from rota.triggers._definition import as_moment, as_timezone
 
-    trigger = CronTrigger.from_crontab(
-        expression,
-        timezone=tz,
-        start_time=after,
-        seconds=seconds,
-        either_day=either_day,
-        gap=gap,  # type: ignore[arg-type]  # the choices are the same
-        overlap=overlap,  # type: ignore[arg-type]
-    )
+    with refused_as("--tz"):
+        zone = as_timezone(tz)
+    with refused_as("--after"):
+        start = None if after is None else as_moment("the time", after, zone)
+    with refused_as("EXPRESSION"):
+        trigger = CronTrigger.from_crontab(
+            expression,
+            timezone=zone,
+            start_time=start,
+            seconds=seconds,
+            either_day=either_day,
+            gap=gap,  # type: ignore[arg-type]  # the choices are the same
+            overlap=overlap,  # type: ignore[arg-type]
+        )
     words = in_words(trigger)
     times = trigger.preview(count)
     changes = _changes(trigger)

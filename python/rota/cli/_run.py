@@ -6,8 +6,12 @@ import logging
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["command"]
 
@@ -31,7 +35,7 @@ def command(target: str, verbose: int) -> None:
 
     scheduler = _find(target)
     if callable(scheduler) and not isinstance(scheduler, Scheduler | AsyncScheduler):
-        scheduler = scheduler()
+        scheduler = _made_by(scheduler, target)
     if isinstance(scheduler, Scheduler):
         with scheduler:
             scheduler.run_until_stopped()
@@ -41,6 +45,15 @@ def command(target: str, verbose: int) -> None:
         anyio.run(scheduler.run_until_stopped)
     else:
         raise click.BadParameter(f"{target} is not a scheduler: {scheduler!r}")
+
+
+def _made_by(factory: Callable[..., object], target: str) -> object:
+    """Call the function of a program that makes the scheduler; what it raises is told in one line."""
+    try:
+        return factory()
+    except Exception as error:
+        logging.getLogger("rota.cli").info("the function failed", exc_info=error)
+        raise click.ClickException(f"{target} made no scheduler: {error!r}") from error
 
 
 def _find(target: str) -> object:
