@@ -178,8 +178,9 @@ def test_readme_leads_from_nothing_to_a_schedule_that_survives(shell: Shell) -> 
     shell.run(install)
     shell.save("report.py", program)
 
-    run, kill, *look = looking
+    run, wait, kill, *look = looking
     assert run == "python report.py &"
+    assert re.fullmatch(r"sleep \d", wait), "pasted, it has to report before it is killed"
     with shell.start(run) as first:
         before = fire_times(first.next_lines(3))
         pause(
