@@ -104,7 +104,11 @@ CASES = [
     ("schedules list -s oracle://x/y", MISUSED, "the database must be one of"),
     ("schedules list -s sqlite:///none.db", FAILED, "there is no file none.db"),
     ("schedules list -s sqlite:///empty.db", FAILED, "rota db upgrade"),
-    ("schedules list -s sqlite:///folder", FAILED, "unable to open database file"),
+    (
+        "schedules list -s sqlite:///folder",
+        FAILED,
+        "unable to open database file",
+    ),
     ("schedules list -s sqlite:///notes.txt", FAILED, "file is not a database"),
     (f"schedules list {STORE} --schema elsewhere", FAILED, "rota db upgrade"),
     (f"schedules list {STORE} --table-prefix other_", FAILED, "rota db upgrade"),
@@ -119,7 +123,11 @@ CASES = [
     ("db show -s sqlite:///none.db", FAILED, "there is no file none.db"),
     ("doctor -s sqlite:///none.db", FAILED, "there is no file none.db"),
     ("doctor -s nonsense", MISUSED, "invalid value for --store"),
-    ("db upgrade -s sqlite:////nowhere/at/all.db", FAILED, "unable to open database file"),
+    (
+        "db upgrade -s sqlite:////nowhere/at/all.db",
+        FAILED,
+        "the directory of the database does not exist: /nowhere/at/all.db",
+    ),
     # what is in it
     (f"schedules show none {STORE}", FAILED, "no schedule by the id of 'none'"),
     (f"schedules show none {STORE} --json", FAILED, "no schedule by the id of 'none'"),
@@ -225,7 +233,12 @@ def test_server_that_refuses_is_one_clear_line(rota: Command, service: str, what
     ("arguments", "variables", "status", "message"),
     [
         ("schedules list -s sqlite:////nowhere/at/all.db", {}, FAILED, "there is no file"),
-        ("db upgrade -s sqlite:////nowhere/at/all.db", {}, FAILED, "unable to open database file"),
+        (
+            "db upgrade -s sqlite:////nowhere/at/all.db",
+            {},
+            FAILED,
+            "the directory of the database does not exist: /nowhere/at/all.db",
+        ),
         (f"tasks list -s {UNREACHABLE}", {}, FAILED, "Connect call failed"),
         ("next @daily", {"ROTA_BACKEND": "fast"}, FAILED, "ROTA_BACKEND must be auto, rust or"),
         ("schedules list", {"ROTA_STORE": "nonsense"}, MISUSED, "invalid value for --store"),

@@ -105,7 +105,7 @@ def test_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
 def test_directory_that_does_not_exist_is_refused_at_once(tmp_path: Path, url: str) -> None:
     path = tmp_path / "missing" / "store.db"
     store = SQLAlchemyDataStore(url.format(path))
-    message = f"the directory of the database does not exist: '{path}'"
+    message = f"the directory of the database does not exist: {path}"
     with pytest.raises(FileNotFoundError, match=message), Scheduler(store):
         pass
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from errno import ENOENT
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -98,7 +97,7 @@ class SQLite(Dialect):
         is_uri = "uri" in url.query
         path = unquote(urlsplit(url.database).path) if is_uri else url.database
         if not Path(path).parent.is_dir():
-            raise FileNotFoundError(ENOENT, "the directory of the database does not exist", path)
+            raise FileNotFoundError(f"the directory of the database does not exist: {path}")
 
     def connected(self, driver_connection: Any) -> None:
         """Have readers and the writer not wait for each other, and commits outlive a power failure."""
