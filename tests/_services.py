@@ -83,13 +83,13 @@ def nats_url() -> str:
 
 def drop_tables(url: str, prefix: str) -> None:
     """Drop the tables of a data store whose names begin with `prefix`."""
-    from rota.datastores.sql.engines import engine_for
+    from rota.datastores.sql.engines import async_engine_for
 
     if url.startswith("sqlite"):
         return
 
     async def drop() -> None:
-        engine, metadata = engine_for(url), MetaData()
+        engine, metadata = async_engine_for(url), MetaData()
         async with engine.begin() as connection:
             await connection.run_sync(
                 metadata.reflect, only=lambda name, _: name.startswith(prefix)

@@ -64,7 +64,7 @@ RUNS: dict[str, list[tuple[Peer, list[str]]]] = {
     "SQLite": [
         (_peer(RAW, "rota-stores", "raw_sqlite.py", "{}"), ["20000"]),
         (
-            _peer("rota", "rota-stores", "stores.py", "rota", "sqlite+aiosqlite:///{}"),
+            _peer("rota", "rota-stores", "stores.py", "rota", "sqlite:///{}"),
             ["jobs 21000", "schedules 1000", "due 1000", "due 3000"],
         ),
         (

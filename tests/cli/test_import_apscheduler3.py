@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import Column, Float, LargeBinary, MetaData, String, Table
 
 from rota import CoalescePolicy, Schedule, Scheduler, Task
-from rota.datastores.sql.engines import engine_for
+from rota.datastores.sql.engines import async_engine_for
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from tests._services import drop_tables, need
 
@@ -258,7 +258,7 @@ async def _write_on_server(url: str, rows: list[Row]) -> None:
         Column("next_run_time", Float(25)),
         Column("job_state", LargeBinary),
     )
-    engine = engine_for(url)
+    engine = async_engine_for(url)
     async with engine.begin() as connection:
         await connection.run_sync(table.metadata.create_all)
         values = [{"id": id_, "next_run_time": at, "job_state": state} for id_, at, state in rows]

@@ -36,8 +36,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=["memory", "file"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/rota.db"
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "" if request.param == "memory" else f"/{tmp_path}/rota.db"
+
+
+@pytest.fixture(params=["sqlite", "sqlite+aiosqlite"])
+def url(request: pytest.FixtureRequest, path: str) -> str:
+    return f"{request.param}://{path}"
 
 
 @asynccontextmanager
@@ -56,17 +61,18 @@ class Work:
 
     def __init__(self, *, fails: bool = False) -> None:
         self.begun = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._fails = fails
 
     def write(self, connection: Connection) -> None:
-        self.begun.set()
+        self._loop.call_soon_threadsafe(self.begun.set)  # the driver may be used in a thread
         connection.execute(text(LONG))
         if self._fails:
             raise TimeoutError("it is to be tried again")
         connection.execute(text(NOTE))
 
     def read(self, connection: Connection) -> None:
-        self.begun.set()
+        self._loop.call_soon_threadsafe(self.begun.set)
         connection.execute(text(LONG))
 
 

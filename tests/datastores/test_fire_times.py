@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
-from rota.datastores.sql.engines import engine_for
+from rota.datastores.sql.engines import async_engine_for
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.eventbrokers.local import LocalEventBroker
 from rota.testing._datastore._fixtures import (
@@ -43,7 +43,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def engine(place: Place) -> AsyncIterator[AsyncEngine]:
-    engine = engine_for(place.url)
+    engine = async_engine_for(place.url)
     yield engine
     await engine.dispose()
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, delete, insert, select, text, update
 
 from rota._environment import SystemClock
-from rota.datastores.sql.engines import engine_for
+from rota.datastores.sql.engines import async_engine_for
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.testing._datastore import DataStoreConformance
 from tests._services import need
@@ -46,6 +46,13 @@ class TestSQLite(DataStoreConformance):
 
     def make_store(self) -> DataStore:
         return SQLAlchemyDataStore(f"sqlite:///{self._path}/{next(_numbers)}.db")
+
+
+class TestAiosqlite(TestSQLite):
+    """The asynchronous driver, for those who name it."""
+
+    def make_store(self) -> DataStore:
+        return SQLAlchemyDataStore(f"sqlite+aiosqlite:///{self._path}/{next(_numbers)}.db")
 
 
 class TestSQLiteInMemory(DataStoreConformance):
@@ -91,7 +98,7 @@ class OnServer(DataStoreConformance):
         """Provide one engine for all tests, so that each statement is compiled once; make the schema."""
         service, url = SERVERS[self.server]
         need(service)
-        engine = engine_for(url)
+        engine = async_engine_for(url)
         clock = Table("clock", MetaData(schema=self.schema), Column("fast_by", BigInteger))
         async with engine.begin() as connection:
             await connection.execute(text(f"CREATE SCHEMA {self.schema}"))

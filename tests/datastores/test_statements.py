@@ -14,7 +14,7 @@ from sqlalchemy import event, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rota._environment import SystemClock
-from rota.datastores.sql.engines import engine_for
+from rota.datastores.sql.engines import async_engine_for
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.eventbrokers.local import LocalEventBroker
 from rota.model import ConflictPolicy
@@ -75,7 +75,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(place: Place) -> AsyncIterator[Bench]:
-    engine = engine_for(place.url)
+    engine = async_engine_for(place.url)
     async with started(SQLAlchemyDataStore(engine, schema=place.schema)) as store:
         await store.add_task(make_task())
         await store.add_task(make_task("limited", max_running_jobs=MANY))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from sqlalchemy import event
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tenacity import stop_after_attempt
 
 from rota._environment import SystemClock
@@ -50,7 +50,7 @@ async def store(
 @contextmanager
 def falling_silent(store: SQLAlchemyDataStore, proxy: Proxy, what: str) -> Iterator[None]:
     """Hold everything from the first time that something is going to happen to a connection."""
-    engine = store._engine.sync_engine
+    engine = engine_of(store).sync_engine
 
     def fall_silent(*_args: object) -> None:
         proxy.hold()
@@ -84,9 +84,11 @@ async def test_attempt_ends_all_the_same(
             await operate(store)
         await operate(store)
     errors = [record for record in caplog.records if record.levelno >= ERROR]
-    # A pool that was made by others asks the server once more, and says so.
-    assert {record.name for record in errors} <= {"sqlalchemy.pool.impl.AsyncAdaptedQueuePool"}
-    assert not errors or "Exception during reset" in errors[0].message
+    if (
+        not store._owns_engine
+    ):  # a pool that was made by others asks the server once more, and says so
+        errors = [record for record in errors if "Exception during reset" not in record.message]
+    assert errors == []
 
 
 @pytest.mark.parametrize("what", ["rollback", "reset"])
@@ -100,9 +102,14 @@ async def test_operation_that_may_take_any_time_is_cancelled_all_the_same(
         assert await store.get_tasks() == []
 
 
+def engine_of(store: SQLAlchemyDataStore) -> AsyncEngine:
+    assert isinstance(store._engine, AsyncEngine)
+    return store._engine
+
+
 async def start(store: SQLAlchemyDataStore, stack: AsyncExitStack) -> None:
     """Start the store with no broker but one of its own, until the stack is closed."""
-    stack.push_async_callback(store._engine.dispose)
+    stack.push_async_callback(engine_of(store).dispose)
     broker = LocalEventBroker()
     await broker.start(stack, LOGGER, SystemClock())
     await store.start(stack, broker, LOGGER, SystemClock())

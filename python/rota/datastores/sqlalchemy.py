@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from rota.abc import Backlog, Clock, EventBroker, JobFilter, LostLeases, Serializer
-    from rota.datastores.sql._dialect import Dialect
+    from rota.datastores.sql._dialect import AnyEngine, Dialect
     from rota.datastores.sql.callers import CallersConnection
     from rota.model import (
         ConflictPolicy,
@@ -63,8 +63,8 @@ CLOSING_SECONDS = 5  #: for taking leave of a database that may not be there
 class SQLAlchemyDataStore(DataStore):
     """Keeps everything in an SQL database, for one process or for many.
 
-    SQLite (through aiosqlite), PostgreSQL (asyncpg or psycopg), MariaDB and MySQL (asyncmy). It needs asyncio. The
-    clock of the database decides what is due and who holds a lease; that of SQLite is the host's.
+    SQLite (in threads, or through aiosqlite), PostgreSQL (asyncpg or psycopg), MariaDB and MySQL (asyncmy). It needs
+    asyncio. The clock of the database decides what is due and who holds a lease; that of SQLite is the host's.
 
     With SQLite, the processes that share a file must be on one host. On MariaDB and MySQL the tables must be InnoDB.
 
@@ -92,6 +92,7 @@ class SQLAlchemyDataStore(DataStore):
         start_from_scratch: bool = False,
     ) -> None:
         self._owns_engine = not isinstance(engine_or_url, AsyncEngine)
+        self._engine: AnyEngine
         if isinstance(engine_or_url, AsyncEngine):
             self._engine = callers_engine(engine_or_url)
         elif isinstance(engine_or_url, str | URL):
@@ -430,8 +431,10 @@ def _never(_result: object) -> bool:
     return False
 
 
-async def _close(engine: AsyncEngine) -> None:
+async def _close(engine: AnyEngine) -> None:
     """Close the connections in order, even if whoever used them has been cancelled."""
+    if not isinstance(engine, AsyncEngine):
+        return engine.dispose()
     with anyio.move_on_after(CLOSING_SECONDS, shield=True):
         await engine.dispose()
 

@@ -8,7 +8,7 @@ from sqlalchemy import Float, LargeBinary, column, make_url, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
 from rota.cli.apscheduler3.stored import StoredJobError
-from rota.datastores.sql.engines import engine_for
+from rota.datastores.sql.engines import async_engine_for
 
 __all__ = ["StoredJob", "stored_jobs"]
 
@@ -33,7 +33,7 @@ async def stored_jobs(url: str, name: str, schema: str | None) -> list[StoredJob
     :param name: the name of the table
     """
     parsed = make_url(url)
-    engine = engine_for(parsed.set(drivername=parsed.get_backend_name()))
+    engine = async_engine_for(parsed.set(drivername=parsed.get_backend_name()))
     jobs = table(
         name,
         column("id"),

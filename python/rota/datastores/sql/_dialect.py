@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.sql.base import ColumnCollection
     from sqlalchemy.sql.dml import UpdateBase
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from rota.datastores.sql.tables import Tables
 
 __all__ = [
+    "AnyEngine",
     "AnyRow",
     "Dialect",
     "Failure",
@@ -55,6 +56,7 @@ __all__ = [
 
 Values: TypeAlias = tuple[Any, ...]  #: of a row that is to be written
 AnyRow: TypeAlias = "Row[Unpack[tuple[Any, ...]]]"  #: a row that was read
+AnyEngine: TypeAlias = "AsyncEngine | Engine"  #: one of a blocking driver is used in threads
 FEW_TOKENS = 4  #: nearly all claims are the first ones, so that their tokens are the same
 
 
@@ -82,6 +84,8 @@ class Dialect(ABC):
 
     #: drivers for a URL that names none, the preferred one first
     drivers: ClassVar[Sequence[str]]
+    #: whether such a URL has this store use the blocking driver of Python itself, in threads
+    in_threads: ClassVar[bool] = False
     #: whether a `schema` that does not exist is created
     has_schemas: ClassVar[bool] = True
     #: whether an answer can be lost on its way after the server has committed
@@ -244,7 +248,7 @@ class Dialect(ABC):
         """Tell whether the database is in the memory of this process, behind one connection."""
         return False
 
-    def readers(self, engine: AsyncEngine) -> AsyncEngine:
+    def readers(self, engine: AnyEngine) -> AnyEngine:
         """Return the engine for queries that need no transaction."""
         return engine
 

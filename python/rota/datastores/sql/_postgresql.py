@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from rota.datastores.sql import _postgresql_steps as _steps
 from rota.datastores.sql._dialect import (
+    AnyEngine,
     AnyRow,
     Dialect,
     Failure,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
         TableValuedAlias,
         Update,
     )
-    from sqlalchemy.ext.asyncio import AsyncEngine
     from sqlalchemy.sql.dml import UpdateBase
     from sqlalchemy.types import TypeEngine
     from typing_extensions import Self
@@ -103,7 +103,7 @@ class PostgreSQL(Dialect):
             arguments = {"options": options}
         return {"isolation_level": "READ COMMITTED", "connect_args": arguments}
 
-    def readers(self, engine: AsyncEngine) -> AsyncEngine:
+    def readers(self, engine: AnyEngine) -> AnyEngine:
         """Save the round trips that begin and end a transaction."""
         return engine.execution_options(isolation_level="AUTOCOMMIT")
 

@@ -1,4 +1,6 @@
-"""SQLite, through aiosqlite.
+"""SQLite, through the `sqlite3` of Python in threads, or through aiosqlite.
+
+A transaction of many statements visits a thread once; aiosqlite goes there and back several times for each statement.
 
 It has one writer at a time, so transactions that write begin with `BEGIN IMMEDIATE`, and nothing needs row locks.
 Its clock is that of the host, as the store's `Clock` tells it: those who share a file share a host.
@@ -8,11 +10,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
-from sqlalchemy import Text, bindparam, text, update
+from sqlalchemy import (
+    Text,
+    TypeDecorator,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy.pool import StaticPool
 
 from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose_scan, quoted
 from rota.datastores.sql.instants import micros
@@ -20,7 +35,7 @@ from rota.datastores.sql.instants import micros
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import URL, Connection, Select, Table
+    from sqlalchemy import URL, ColumnElement, CompoundSelect, Connection, Select, Table
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from rota.abc import Clock
@@ -42,7 +57,11 @@ TRANSIENT = (
 )
 
 
-_FIRST_OF_TASKS = """
+FEW_TASKS = (
+    8  #: whose jobs are cheaper to read by as many as may be wanted than to follow one by one
+)
+
+_FIRST_OF_MANY_TASKS = """
 WITH RECURSIVE walk(task_id, remaining, rank) AS (
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), (
         SELECT rank FROM {jobs}
@@ -67,21 +86,35 @@ ORDER BY walk.rank
 """
 
 
+class _Array(TypeDecorator[Any]):
+    """A collection of texts, numbers or UUIDs, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: object) -> str:
+        return json.dumps([v.hex if isinstance(v, UUID) else v for v in value])
+
+
 class SQLite(Dialect):
     """A file of one host."""
 
     identifier = Text()
     drivers = ("aiosqlite",)
+    in_threads = True
     has_schemas = False
     is_remote = False
     now = bindparam("p_now", type_=Dialect.micros)
 
     def engine_options(self, url: URL) -> dict[str, Any]:
-        """Have the driver leave transactions alone, and wait for other writers."""
-        return {
+        """Have the driver leave transactions alone, and wait for other writers; let any thread use a connection."""
+        options: dict[str, Any] = {
             "isolation_level": "AUTOCOMMIT",
-            "connect_args": {"timeout": BUSY_SECONDS},
+            "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
         }
+        if self.is_private(url):
+            options["poolclass"] = StaticPool
+        return options
 
     def isolated(self, engine: AsyncEngine) -> AsyncEngine:
         """Return the engine itself: transactions are begun by hand here, and are serializable."""
@@ -148,11 +181,21 @@ class SQLite(Dialect):
         counts: Sequence[tuple[str, int]],
         limit: int,
     ) -> list[AnyRow]:
-        """Follow each task's jobs in the index, always going on where the rank is lowest."""
+        """Read the jobs of few tasks; follow those of many in the index, always going on where the rank is lowest."""
         jobs = tables.jobs
-        statement = text(_FIRST_OF_TASKS.format(jobs=quoted(connection, jobs), state=state))
-        binds = {"p_counts": json.dumps(counts), "p_limit": limit}
-        return list(connection.execute(statement.columns(*jobs.c), binds))
+        binds: dict[str, Any] = {"p_limit": limit}
+        if len(counts) <= FEW_TASKS:
+            for number, (task_id, count) in enumerate(counts):
+                binds |= {f"p_task_{number}": task_id, f"p_count_{number}": count}
+            return list(connection.execute(_first_of_few_tasks(tables, state, len(counts)), binds))
+        many = text(_FIRST_OF_MANY_TASKS.format(jobs=quoted(connection, jobs), state=state))
+        binds["p_counts"] = json.dumps(counts)
+        return list(connection.execute(many.columns(*jobs.c), binds))
+
+    def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
+        """Look for the elements of one JSON array, so that the text of the statement is always the same."""
+        elements = func.json_each(bindparam(bind, type_=_Array())).table_valued("value")
+        return column.in_(select(elements.c.value))
 
     def is_private(self, url: URL) -> bool:
         """Tell whether it has no file."""
@@ -162,3 +205,19 @@ class SQLite(Dialect):
         """Go by the text of the error."""
         passes = isinstance(error, sqlite3.OperationalError) and str(error).startswith(TRANSIENT)
         return Failure.outage if passes else Failure.final
+
+
+@lru_cache
+def _first_of_few_tasks(tables: Tables, state: int, number: int) -> CompoundSelect[Any]:
+    jobs = tables.jobs
+    first = [
+        select(jobs)
+        .where(
+            jobs.c.state == literal_column(str(state)), jobs.c.task_id == bindparam(f"p_task_{n}")
+        )
+        .order_by(jobs.c.rank)
+        .limit(bindparam(f"p_count_{n}"))
+        .subquery()
+        for n in range(number)
+    ]
+    return union_all(*map(select, first)).order_by("rank").limit(bindparam("p_limit"))

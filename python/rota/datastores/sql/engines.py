@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -16,9 +16,18 @@ from rota.datastores.sql._sqlite import SQLite
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rota.datastores.sql._dialect import Dialect
+    from sqlalchemy import Engine
 
-__all__ = ["callers_engine", "dialect_of", "engine_for", "second_engine", "with_driver"]
+    from rota.datastores.sql._dialect import AnyEngine, Dialect
+
+__all__ = [
+    "async_engine_for",
+    "callers_engine",
+    "dialect_of",
+    "engine_for",
+    "second_engine",
+    "with_driver",
+]
 
 DIALECTS: Mapping[str, type[Dialect]] = {
     "sqlite": SQLite,
@@ -55,15 +64,32 @@ def with_driver(url: str | URL) -> URL:
     return url.set(drivername=f"{url.drivername}+{driver}")
 
 
-def engine_for(url: str | URL, **options: object) -> AsyncEngine:
-    """Make an engine that a store has for itself."""
-    url = with_driver(url)
+def engine_for(url: str | URL) -> AnyEngine:
+    """Make an engine that a store has for itself; a URL without a driver may give one that is used in threads."""
+    url = make_url(url)
     dialect = dialect_of(url)
-    # Transactions are ended before a connection is given back, which saves asking the server to do it again.
-    defaults = {"pool_reset_on_return": None, **dialect.engine_options(url)}
-    engine = create_async_engine(url, **{**defaults, **options})
+    if "+" in url.drivername or not dialect.in_threads:
+        return async_engine_for(url)
+    return _set_up(create_engine(url, **_options(url)))
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def async_engine_for(url: str | URL) -> AsyncEngine:
+    """Make such an engine with an asynchronous driver."""
+    url = with_driver(url)
+    engine = create_async_engine(url, **_options(url))
+    _set_up(engine.sync_engine)
+    return engine
+
+
+def _options(url: URL) -> dict[str, Any]:
+    # Transactions are ended before a connection is given back, which saves asking the server to do it again.
+    return {"pool_reset_on_return": None, **dialect_of(url).engine_options(url)}
+
+
+def _set_up(engine: Engine) -> Engine:
+    dialect = dialect_of(engine.url)
+
+    @event.listens_for(engine, "connect")
     def set_up(driver_connection: object, _record: object) -> None:
         dialect.connected(driver_connection)
 
@@ -84,10 +110,10 @@ def callers_engine(engine: AsyncEngine) -> AsyncEngine:
     return dialect.isolated(engine)
 
 
-def second_engine(engine: AsyncEngine, *, is_own: bool) -> AsyncEngine | URL | None:
+def second_engine(engine: AnyEngine, *, is_own: bool) -> AsyncEngine | URL | None:
     """Return what connects to the same database in the same way, apart; `None` if nothing can."""
     if dialect_of(engine.url).is_private(engine.url):
         return None
-    if is_own:
+    if is_own or not isinstance(engine, AsyncEngine):
         return engine.url
     return create_async_engine(engine.url, pool=engine.sync_engine.pool.recreate())

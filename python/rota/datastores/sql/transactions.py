@@ -10,17 +10,21 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
-from anyio import CancelScope, move_on_after
+from anyio import CancelScope, CapacityLimiter, move_on_after, to_thread
 from attrs import define, frozen
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from rota.datastores.sql._dialect import AnyEngine
     from rota.datastores.sql.base import Base
     from rota.datastores.sql.outages import Outages
 
 __all__ = ["Transactions"]
+
+THREADS = 8  #: that a blocking driver is used in at once, at most
 
 T = TypeVar("T")
 Work = Callable[["Connection"], T]
@@ -74,7 +78,7 @@ def _always(_result: object) -> bool:
 class Transactions:
     """Gives functions of a connection a connection, and a transaction of their own."""
 
-    def __init__(self, engine: AsyncEngine, base: Base, outages: Outages) -> None:
+    def __init__(self, engine: AnyEngine, base: Base, outages: Outages) -> None:
         self._engine = engine
         self._readers = base.dialect.readers(engine)
         self.base = base
@@ -83,6 +87,7 @@ class Transactions:
         lock = nullcontext() if base.dialect.is_remote else anyio.Lock()
         self._writing = lock
         self._reading = lock if base.dialect.is_private(engine.url) else nullcontext()
+        self._threads = CapacityLimiter(THREADS)  # which others cannot use up
 
     @property
     def problem(self) -> str | None:
@@ -109,9 +114,9 @@ class Transactions:
         )
 
     async def _once(
-        self, engine: AsyncEngine, work: Work[T], turn: Any, *, patiently: bool = False
+        self, engine: AnyEngine, work: Work[T], turn: Any, *, patiently: bool = False
     ) -> T:
-        attempt = _attempt(engine, partial(self._through, work=work), turn)
+        attempt = self._attempt(engine, partial(self._through, work=work), turn)
         with self.base.clock.busy():
             if not self.base.dialect.is_remote:
                 return await _to_its_end(attempt)
@@ -119,6 +124,13 @@ class Transactions:
             return await _answered(
                 attempt, inf if patiently else settings.attempt_timeout.total_seconds()
             )
+
+    async def _attempt(self, engine: AnyEngine, work: Work[T], turn: Any) -> T:
+        async with turn:
+            if not isinstance(engine, AsyncEngine):
+                return await to_thread.run_sync(_in_thread, engine, work, limiter=self._threads)
+            async with _connected(engine) as connection:
+                return await connection.run_sync(work)
 
     def _through(self, connection: Connection, work: Work[T]) -> T:
         """Work, and end the transaction that may be left, so that giving back the connection takes no answer."""
@@ -130,9 +142,9 @@ class Transactions:
                 connection.rollback()
 
 
-async def _attempt(engine: AsyncEngine, work: Work[T], turn: Any) -> T:
-    async with turn, _connected(engine) as connection:
-        return await connection.run_sync(work)
+def _in_thread(engine: Engine, work: Work[T]) -> T:
+    with engine.connect() as connection:
+        return work(connection)
 
 
 async def _answered(attempt: Coroutine[Any, Any, T], seconds: float) -> T:

@@ -190,6 +190,31 @@ class ClaimingJobs(DataStoreFixtures):
         claimed = Counter(job.task_id for job in await claim_jobs(store))
         assert claimed == {"a": 1, "b": 2, "c": 4, "d": 4}
 
+    @pytest.mark.parametrize("tasks", [2, 40])
+    async def test_jobs_of_limited_tasks_start_in_one_order(
+        self, store: DataStore, tasks: int
+    ) -> None:
+        """Whatever the number of tasks, up to the limit of each."""
+        ids = [f"task {number}" for number in range(tasks)]
+        limits = {task_id: 1 + number % 3 for number, task_id in enumerate(ids)}
+        for task_id in ids:
+            await store.add_task(make_task(task_id, max_running_jobs=limits[task_id]))
+        jobs = [
+            make_job(task_id=task_id, priority=(number * 7 + copy * 5) % 11)
+            for copy in range(4)
+            for number, task_id in enumerate(ids)
+        ]
+        await store.add_jobs(jobs)
+        expected = []
+        for job in sorted(jobs, key=lambda job: (-job.priority, job.created_at)):
+            if limits[job.task_id] > 0:
+                limits[job.task_id] -= 1
+                expected.append(job.id)
+        first = await claim_jobs(store, limit=tasks)
+        second = await claim_jobs(store, limit=4 * tasks)
+        assert [job.id for job in first] == expected[:tasks]
+        assert [job.id for job in second] == expected[tasks:]
+
     async def test_full_task_hides_no_other_task(self, store: DataStore) -> None:
         """However many of its jobs wait, and whatever their priority."""
         await store.add_task(make_task("full", max_running_jobs=1))
