@@ -76,7 +76,7 @@ async def test_sleep_is_explained(
     await clock.advance(1)
 
     assert (
-        "sleeping 4.850 s: the next one, due in 0:00:05, is prepared shortly before" in caplog.text
+        "sleeping 4.700 s: the next one, due in 0:00:05, is prepared shortly before" in caplog.text
     )
 
 

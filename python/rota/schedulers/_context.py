@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar, overload
 from uuid import UUID
 
+from rota._making import opened
 from rota.model import Job
 from rota.model._copies import copier
 
@@ -62,9 +63,7 @@ class _JobId(UUID):
 
     __slots__ = ("schedule_id",)
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(int=job.id.int)
-        object.__setattr__(self, "schedule_id", job.schedule_id)
+    schedule_id: str | None
 
     @property
     def id(self) -> UUID:
@@ -72,6 +71,17 @@ class _JobId(UUID):
 
     def __reduce__(self) -> tuple[object, ...]:
         return UUID, (str(self),)
+
+
+_OpenedJobId = opened(_JobId)
+
+
+def _job_id(job: Job) -> _JobId:
+    made = object.__new__(_OpenedJobId)
+    made.int, made.is_safe = job.id.int, job.id.is_safe  # type: ignore[misc]  # UUIDs are frozen
+    made.schedule_id = job.schedule_id
+    made.__class__ = _JobId
+    return made
 
 
 class CurrentJob:
@@ -98,7 +108,7 @@ class CurrentJob:
         job = job_variable.get(*default)
         if default and job is default[0]:
             return job
-        return _with_id(job, _JobId(job))
+        return _with_id(job, _job_id(job))
 
     def set(self, job: Job, /) -> Token[Job]:
         """Set the current job, as a test of a task may want to."""

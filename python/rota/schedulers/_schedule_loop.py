@@ -32,7 +32,7 @@ __all__ = ["ScheduleLoop"]
 SCHEDULES_PER_PASS = 500
 SCHEDULES_HELD = 5_000
 FIRE_TIMES_PER_PASS = 1_000  #: of one schedule under CoalescePolicy.all
-AHEAD = timedelta(milliseconds=150)
+AHEAD = timedelta(milliseconds=300)
 AHEADS_PER_LEASE = 20  #: at least
 FRUITLESS_PAUSE_SECONDS = 0.01
 LONGEST_FRUITLESS_PAUSE_SECONDS = 1.0

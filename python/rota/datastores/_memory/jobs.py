@@ -48,7 +48,9 @@ class JobTable:
         self.results = ResultTable()
         self._tasks = tasks
         self._next_token = next_token
-        self._records: dict[UUID, Record] = {}
+        self._records: dict[
+            int, Record
+        ] = {}  # by the numbers of their ids, which are hashed natively
         self._of_schedules: dict[str, set[Record]] = {}
         self._turns = Turns()
         self._ready: Agenda[TaskQueue] = Agenda()
@@ -63,11 +65,11 @@ class JobTable:
         """Add jobs whose tasks exist; return those that were not there, and whose fire times had no job."""
         added, touched = [], set()
         for job in jobs:
-            fire_time = fire_time_of(job)
-            if job.id in self._records or (fire_time and not self.results.take(fire_time)):
+            number, fire_time = job.id.int, fire_time_of(job)
+            if number in self._records or (fire_time and not self.results.take(fire_time)):
                 continue
             queue = self._tasks.get(job.task_id)
-            record = self._records[job.id] = Record.of(job, queue)
+            record = self._records[number] = Record.of(job, fire_time, queue)
             queue.jobs += 1
             if job.schedule_id is not None:
                 self._of_schedules.setdefault(job.schedule_id, set()).add(record)
@@ -113,9 +115,13 @@ class JobTable:
         if ids is None:
             records: Iterable[Record] = self._records.values()
         else:
-            records = [self._records[id_] for id_ in dict.fromkeys(ids) if id_ in self._records]
+            records = self._found(ids)
         jobs = [record.snapshot() for record in records]
         return sorted(jobs, key=lambda job: (job.created_at, job.id.int))
+
+    def _found(self, ids: Iterable[UUID]) -> list[Record]:
+        numbers = dict.fromkeys(id_.int for id_ in ids)
+        return [self._records[number] for number in numbers if number in self._records]
 
     def unfinished(self, schedule_ids: Iterable[str]) -> dict[str, dict[UUID, bool]]:
         """Return the jobs of some schedules, each with whether somebody holds it."""
@@ -200,7 +206,7 @@ class JobTable:
         lease = self._leases.grant(owner, until)
         lost = []
         for job_id, token in tokens.items():
-            record = self._records.get(job_id)
+            record = self._records.get(job_id.int)
             if record is None or record.lease is None or not record.is_held(owner, token):
                 lost.append(job_id)
                 continue
@@ -220,7 +226,7 @@ class JobTable:
         ended: Ended = []
         touched = set()
         for release in releases:
-            record = self._records.get(release.job.id)
+            record = self._records.get(release.job.id.int)
             if record is None or not record.is_held(owner, release.job.token):
                 refused.add(release.job.id)
                 continue
@@ -265,13 +271,13 @@ class JobTable:
         """Remove a job that has ended; if it had a turn, the next one has it."""
         self._unclaim(record)
         record.queue.jobs -= 1
-        del self._records[record.job.id]
+        del self._records[record.job.id.int]
         self._leave_schedule(record)
         following = self._turns.leave(record)
         if following is not None:
             self._enqueue(following, now)
             self._offer([following.queue])
-        self.results.keep(result, fire_time_of(record.job))
+        self.results.keep(result, record.fire_time)
 
     def _leave_schedule(self, record: Record) -> None:
         if (schedule_id := record.job.schedule_id) is not None:
@@ -284,7 +290,7 @@ class JobTable:
         """End waiting jobs and mark others; return the ids of those that there are, and what has ended how."""
         found: set[UUID] = set()
         waiting = []
-        for record in [self._records[id_] for id_ in dict.fromkeys(ids) if id_ in self._records]:
+        for record in self._found(ids):
             found.add(record.job.id)
             if record.lease is None:
                 waiting.append(record)

@@ -33,6 +33,7 @@ class Record:
     """An unfinished job.
 
     :param job: the job as whoever holds it knows it
+    :param fire_time: what it is the only one for
     :param queue: its task
     :param place: its place among the waiting jobs of all tasks
     :param lease: the lease of its worker, if it is claimed
@@ -40,18 +41,20 @@ class Record:
     """
 
     job: Job
+    fire_time: FireTime | None
     queue: TaskQueue
     place: Entry
     lease: Lease[Record] | None = None
     cancelled: bool = False
 
     @classmethod
-    def of(cls, job: Job, queue: TaskQueue) -> Record:
+    def of(cls, job: Job, fire_time: FireTime | None, queue: TaskQueue) -> Record:
         """Make the record of a new job."""
         created_at = job.created_at
-        fire_time = job.scheduled_fire_time
-        scheduled = created_at if fire_time is None else instant(fire_time)
-        record = cls(job, queue, ())
+        scheduled = (
+            created_at if job.scheduled_fire_time is None else instant(job.scheduled_fire_time)
+        )
+        record = cls(job, fire_time, queue, ())
         record.place = (-job.priority, scheduled, created_at, job.id.int, record)
         return record
 

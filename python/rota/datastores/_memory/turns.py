@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from rota.datastores._memory.agenda import Agenda
-from rota.datastores._memory.records import fire_time_of
 
 if TYPE_CHECKING:
     from rota.datastores._memory.records import Record
@@ -35,7 +34,7 @@ class Turns:
 
     def take(self, record: Record) -> bool:
         """Line a new job up, if it is serial; tell whether it has its turn at once."""
-        fire_time = fire_time_of(record.job) if record.job.serial else None
+        fire_time = record.fire_time if record.job.serial else None
         if fire_time is None:
             return True
         schedule_id, nominal = fire_time
@@ -48,7 +47,7 @@ class Turns:
 
     def leave(self, record: Record) -> Record | None:
         """Take a job out of its line; return the one whose turn it is because of that, if there is one."""
-        fire_time = fire_time_of(record.job) if record.job.serial else None
+        fire_time = record.fire_time if record.job.serial else None
         if fire_time is None:
             return None
         schedule_id, _ = fire_time

@@ -57,13 +57,11 @@ class _Situation(NamedTuple):
 
     :param now: the time by the store's clock
     :param delayed: when the next delayed job may start
-    :param lease_end: when the next lease on a job runs out
     :param heads: the limited tasks with jobs that are ready
     """
 
     now: int
     delayed: int | None
-    lease_end: int | None
     heads: list[_Head]
 
 
@@ -98,8 +96,8 @@ class Claims:
         clock = select(
             dialect.now.label("now"),
             first_until(JobState.delayed).label("delayed"),
-            first_until(JobState.running).label("lease_end"),
         ).subquery("clock")
+        self._lease_end = select(first_until(JobState.running))
         heads = dialect.ready_heads(tables).subquery("heads")
         self._situation = select(clock, heads.c.task_id, heads.c.rank, free).select_from(
             clock.outerjoin(heads, true()).outerjoin(task, task.c.id == heads.c.task_id)
@@ -218,9 +216,9 @@ class Claims:
 
     def _look(self, connection: Connection) -> _Situation:
         rows = connection.execute(self._situation, self._base.moment()).all()
-        now, delayed, lease_end = rows[0][:3]
-        heads = [_Head(*row[3:]) for row in rows if row[3] is not None]
-        return _Situation(now, delayed, lease_end, heads)
+        now, delayed = rows[0][:2]
+        heads = [_Head(*row[2:]) for row in rows if row[2] is not None]
+        return _Situation(now, delayed, heads)
 
     def _promote_due(self, connection: Connection, now: int) -> None:
         """Let delayed jobs whose time has come wait with the others."""
@@ -288,7 +286,7 @@ class Claims:
                 return duration(0)
         if self._is_any_open(connection, accepted):
             return duration(0)
-        times = [situation.lease_end]
+        times = [connection.execute(self._lease_end).scalar_one()]
         if situation.delayed is not None:
             times.append(self._first_delayed(connection, accepted))
         known = [time for time in times if time is not None]

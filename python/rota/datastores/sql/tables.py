@@ -180,9 +180,8 @@ class Tables:
         self._index("jobs_task", c.state, c.task_id, c.rank)
         self.jobs_by_task: str = self._prefix + "jobs_task"
         self._index("jobs_until", c.state, c.until, where=c.until.is_not(null()))
-        self._index(
-            "jobs_deadline", c.state, c.start_deadline, where=c.start_deadline.is_not(null())
-        )
+        # Without the state, which changes with every claim; tables that were made earlier may still have it.
+        self._index("jobs_deadline", c.start_deadline, where=c.start_deadline.is_not(null()))
         return table
 
     def _results(self) -> Table:
