@@ -24,6 +24,7 @@ from rota.schedulers._schedule_loop import AHEAD, SCHEDULES_HELD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from uuid import UUID
 
     from rota.testing import VirtualClock
 
@@ -372,3 +373,44 @@ async def test_short_lease_is_claimed_a_short_time_ahead(clock: VirtualClock, ru
         assert (await scheduler.get_schedule("s")).acquired_by is None
         await clock.advance(25 * SECOND)
     assert runs == [(time, time) for time in (DUE, DUE + 10 * SECOND, DUE + 20 * SECOND)]
+
+
+class StoreThatFailsToCancel(MemoryDataStore):
+    """A data store that fails the first time that jobs are to be cancelled, and counts what it refuses."""
+
+    failed = False
+    refused = 0
+
+    async def cancel_jobs(self, *args: Any) -> set[UUID]:
+        """Fail once."""
+        if not self.failed:
+            self.failed = True
+            raise ConnectionError("lost")
+        return await super().cancel_jobs(*args)
+
+    async def release_schedules(self, *args: Any) -> set[str]:
+        """Count."""
+        refused = await super().release_schedules(*args)
+        self.refused += len(refused)
+        return refused
+
+
+async def test_fire_time_is_released_once_where_what_follows_from_it_fails(
+    clock: VirtualClock,
+) -> None:
+    started: list[datetime] = []
+
+    async def long() -> None:
+        started.append(clock.now())
+        await clock.sleep(12)
+
+    store = StoreThatFailsToCancel()
+    async with AsyncScheduler(store, clock=clock) as scheduler:
+        trigger = IntervalTrigger(seconds=10, start_time=DUE, end_time=DUE + 20 * SECOND)
+        await scheduler.configure_task("long", func=long, max_running_jobs=9)
+        await scheduler.add_schedule("long", trigger, overlap=OverlapPolicy.cancel_other)
+        await scheduler.start_in_background()
+        await clock.advance(60 * SECOND)
+    assert store.failed
+    assert store.refused == 0
+    assert started == [DUE, DUE + 10 * SECOND, DUE + 20 * SECOND]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rota.model import Schedule, ScheduleResult
     from rota.schedulers._claim import Verdict
     from rota.schedulers._node import Node
+    from rota.schedulers._overlaps import Settled
 
 __all__ = ["ScheduleLoop"]
 
@@ -156,10 +157,11 @@ class ScheduleLoop:
         self._look = self._agenda.next_at is None or self._agenda.next_at > now
         decisions = [self._at_last(each) if each.result is None else each for each in decisions]
         try:
-            await self._carry_out(decisions)
+            settled, refused = await self._carry_out(decisions)
         except BaseException:
             self._agenda.add(decisions)
             raise
+        await self._overlaps.follow_up(settled, refused)
         await lowlevel.checkpoint()
         return True
 
@@ -168,7 +170,8 @@ class ScheduleLoop:
         (decision,) = self._decided([open_.schedule], open_.moment, open_.at)
         return decision
 
-    async def _carry_out(self, decisions: Sequence[Decision]) -> None:
+    async def _carry_out(self, decisions: Sequence[Decision]) -> tuple[Settled, set[str]]:
+        """Release schedules as was decided; return that as far as their policies allow, and which were refused."""
         results = []
         for decision in decisions:
             assert decision.result is not None, "it is due"
@@ -179,7 +182,7 @@ class ScheduleLoop:
         refused = await self._release(settled.results)
         if refused:
             self._log.refused(refused)
-        await self._overlaps.follow_up(settled, refused)
+        return settled, refused
 
     async def _release(self, results: Sequence[ScheduleResult]) -> set[str]:
         """Release schedules with their jobs, and set those aside whose jobs cannot be stored."""
