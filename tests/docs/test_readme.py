@@ -44,7 +44,7 @@ def test_ratio_is_that_of_two_figures_of_the_row() -> None:
 def test_summary_says_what_the_figures_do() -> None:
     """Where rota is ahead, and where it is behind; if that has changed, so must the sentence."""
     ahead = "ahead in\ncomputing fire times, in adding schedules, in running what is due"
-    assert f"{ahead} and in running plain jobs, where pgqueuer is as fast" in README
+    assert f"{ahead} and in running plain jobs, where pgqueuer is ahead in one run" in README
     assert "behind in adding single jobs (pgqueuer, procrastinate, huey)" in README
     for line in excerpt.render(MEASURED).splitlines():
         if line.startswith("| next fire time"):
@@ -58,7 +58,7 @@ def test_summary_says_what_the_figures_do() -> None:
     for store, libraries in excerpt.STORES.items():
         for library in libraries[1:]:
             ratio = rate(store, ours[store], "run jobs") / rate(store, library, "run jobs")
-            assert 0.8 < ratio < 1.25 if library == "pgqueuer" else ratio > 1.25
+            assert 0.75 < ratio < 1.3 if library == "pgqueuer" else ratio > 1.25
         theirs = rate(store, "APScheduler 4", "due schedules run")
         assert theirs < rate(store, ours[store], "due schedules run")
     for store, library in (
