@@ -104,11 +104,7 @@ CASES = [
     ("schedules list -s oracle://x/y", MISUSED, "the database must be one of"),
     ("schedules list -s sqlite:///none.db", FAILED, "there is no file none.db"),
     ("schedules list -s sqlite:///empty.db", FAILED, "rota db upgrade"),
-    (
-        "schedules list -s sqlite:///folder",
-        FAILED,
-        "unable to open database file",
-    ),
+    ("schedules list -s sqlite:///folder", FAILED, "unable to open database file"),
     ("schedules list -s sqlite:///notes.txt", FAILED, "file is not a database"),
     (f"schedules list {STORE} --schema elsewhere", FAILED, "rota db upgrade"),
     (f"schedules list {STORE} --table-prefix other_", FAILED, "rota db upgrade"),

@@ -48,9 +48,8 @@ class JobTable:
         self.results = ResultTable()
         self._tasks = tasks
         self._next_token = next_token
-        self._records: dict[
-            int, Record
-        ] = {}  # by the numbers of their ids, which are hashed natively
+        # By the numbers of their ids, which are hashed natively.
+        self._records: dict[int, Record] = {}
         self._of_schedules: dict[str, set[Record]] = {}
         self._turns = Turns()
         self._ready: Agenda[TaskQueue] = Agenda()
