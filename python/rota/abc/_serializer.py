@@ -11,7 +11,8 @@ from rota.abc._accepts import accepts
 class Serializer(ABC):
     """Turns objects into bytes for a data store or an event broker, and back.
 
-    A serializer that was written for APScheduler 4, which knows no contexts, can be used, too.
+    A serializer that was written for APScheduler 4, which knows no contexts, can be used, too. It may be called in any
+    thread, and in several at once: a data store on an SQLite file does so.
     """
 
     __slots__ = ()
