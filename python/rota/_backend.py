@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zoneinfo
+from collections import defaultdict
 from datetime import timedelta, timezone, tzinfo
 from importlib import import_module
 from pickle import PicklingError
@@ -102,14 +103,15 @@ def reference() -> Core:
 
 backend, core = select(os.environ.get("ROTA_BACKEND") or "auto")
 
-#: Zones by core and tzinfo, both by identity: a tzinfo need not be hashable. The tzinfo is kept alive by its zone.
-_zones: dict[tuple[int, int], _typed.Zone] = {}
+#: Zones by core and by the identity of the tzinfo, which need not be hashable, and is kept alive by its zone.
+_zones: defaultdict[Core, dict[int, _typed.Zone]] = defaultdict(dict)
 
 
 def core_for(timezones: list[tzinfo]) -> Core:
     """Return the selected core, or the reference if one of `timezones` can only be asked for its offsets."""
+    known = _zones[core]
     for each in timezones:
-        if _find_zone(core, each) is None:
+        if id(each) not in known and _find_zone(core, each) is None:
             return reference()
     return core
 
@@ -135,12 +137,12 @@ def zone_in(of: Core, timezone: tzinfo) -> _typed.Zone:
 
 
 def _find_zone(of: Core, timezone: tzinfo) -> _typed.Zone | None:
-    key = (id(of), id(timezone))
-    found = _zones.get(key)
+    known = _zones[of]
+    found = known.get(id(timezone))
     if found is None and (found := _make_zone(of, timezone)) is not None:
-        if len(_zones) >= _MAX_ZONES:
-            _zones.clear()
-        _zones[key] = found
+        if len(known) >= _MAX_ZONES:
+            known.clear()
+        known[id(timezone)] = found
     return found
 
 

@@ -39,12 +39,15 @@ __all__ = [
 ]
 
 
+_now, _UTC = datetime.now, timezone.utc
+
+
 class SystemClock(Clock):
     """The clock of the operating system."""
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
-        return datetime.now(timezone.utc)
+        return _now(_UTC)
 
     def monotonic(self) -> float:
         """Return seconds that never go back, from an arbitrary start."""

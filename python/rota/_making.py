@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, SafeUUID
 
 __all__ = ["opened", "uuid_of"]
 
 T = TypeVar("T")
+
+_opened: dict[type, Any] = {}
 
 
 def opened(cls: type[T]) -> type[T]:
@@ -15,8 +17,12 @@ def opened(cls: type[T]) -> type[T]:
 
     An assignment that Python knows to end in a slot takes a tenth of the time of a call that sets it.
     """
-    unguarded = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    return type(f"_Opened{cls.__name__}", (cls,), {"__slots__": (), **unguarded})
+    made: type[T] | None = _opened.get(cls)
+    if made is None:
+        unguarded = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+        made = type(f"_Opened{cls.__name__}", (cls,), {"__slots__": (), **unguarded})
+        _opened[cls] = made
+    return made
 
 
 _OpenedUUID = opened(UUID)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from rota import AsyncScheduler, Event, EventsMissed, Health, RunState, Scheduler
+from rota import AsyncScheduler, EventsMissed, Health, RunState, Scheduler
 from rota.datastores.memory import MemoryDataStore
 from rota.eventbrokers.local import LocalEventBroker
 from rota.testing import VirtualClock
@@ -33,8 +32,8 @@ class BreakingStore(MemoryDataStore):
 class SilentStore(MemoryDataStore):
     """A store whose events all get lost."""
 
-    async def _publish(self, events: Iterable[Event]) -> None:
-        pass
+    async def start(self, exit_stack: Any, event_broker: Any, logger: Any, clock: Any) -> None:
+        await super().start(exit_stack, LocalEventBroker(), logger, clock)
 
 
 class DisconnectedBroker(LocalEventBroker):

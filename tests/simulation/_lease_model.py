@@ -96,7 +96,7 @@ class World:
     rewound: bool = False
 
     def __attrs_post_init__(self) -> None:
-        self.store._clock = self.clock
+        self.store._now = self.clock.now
         task = Task(id="task", job_executor="async", max_running_jobs=1, abandoned=self.policy)
         run(self.store.add_task(task))
         end = START + (FIRES - 1) * PERIOD

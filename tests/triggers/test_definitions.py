@@ -6,10 +6,12 @@ import copy
 import datetime as datetime_module
 import pickle
 from datetime import date, datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
+from attrs.exceptions import FrozenAttributeError
 
 from rota import MaxIterationsReached, triggers as module
 from rota.abc import Trigger
@@ -113,6 +115,41 @@ def test_guide_example_of_or_gives_ten_on_weekdays_and_eleven_on_weekends(backen
         "Sun 11",
         "Mon 10",
     ]
+
+
+@KINDS
+def test_trigger_is_of_its_class_and_does_not_change(trigger: Trigger) -> None:
+    for made in (trigger, copy.copy(trigger), trigger.copy(), pickle.loads(pickle.dumps(trigger))):
+        assert type(made) is getattr(module, type(trigger).__name__)
+        for field in attrs.fields(cast("Any", type(made))):
+            with pytest.raises(FrozenAttributeError):
+                setattr(made, field.name, getattr(made, field.name))
+
+
+def test_starts_that_are_equal_keep_their_time_zones_and_passes(backend: object) -> None:
+    """Python takes datetimes for equal that are of one instant, or of both passes of an overlap."""
+    plus_two = datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=2)))
+    starts = [
+        plus_two,
+        plus_two.astimezone(UTC),
+        plus_two.astimezone(ZoneInfo("UTC")),
+        plus_two.astimezone(BERLIN),
+        plus_two.astimezone(BERLIN).replace(fold=1),
+        plus_two.astimezone(ZoneInfo.no_cache("Europe/Berlin")),
+    ]
+    for start in starts:
+        first = IntervalTrigger(hours=1, start_time=start).next()
+        assert first is not None
+        assert first.tzinfo is start.tzinfo
+        assert (first.isoformat(), first.fold) == (start.isoformat(), start.fold)
+
+
+def test_zone_that_is_gone_is_not_taken_for_another_in_its_place(backend: object) -> None:
+    for hours in range(-12, 13):
+        start = datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=hours)))
+        first = IntervalTrigger(hours=1, start_time=start).next()
+        assert first is not None
+        assert first.utcoffset() == timedelta(hours=hours)
 
 
 def test_combinations_take_triggers_in_every_form() -> None:

@@ -65,6 +65,10 @@ class Trigger(ABC):
         copy = self.copy()
         return copy, copy._following(None)
 
+    def _taken_apart(self) -> tuple[Self, object]:
+        """Return the definition and the cursor, or a copy and nothing if that is not all there is."""
+        return (self.copy(), None) if self.stateful else (self, self.cursor)
+
     def next_n(self, n: int) -> list[datetime]:
         """Move over the next `n` fire times and return them, fewer if there are no more."""
         return [moment for _, moment in zip(range(n), self._moments(None), strict=False)]

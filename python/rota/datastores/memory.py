@@ -18,7 +18,7 @@ from rota.datastores._memory.tasks import TaskTable
 from rota.model import TaskAdded, TaskRemoved, TaskUpdated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AsyncExitStack
     from datetime import datetime
     from logging import Logger
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from rota.abc import Clock, EventBroker, JobFilter
     from rota.model import (
         ConflictPolicy,
-        Event,
         Job,
         JobRelease,
         JobResult,
@@ -56,8 +55,8 @@ class MemoryDataStore(DataStore):
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._clock: Clock | None = None
-        self._brokers: tuple[EventBroker, ...] = ()
+        self._now: Callable[[], datetime] = _not_started
+        self._announcer = Announcer()
         next_token = count(1).__next__
         self._tasks = TaskTable()
         self._schedules = ScheduleTable(self._tasks, next_token)
@@ -78,21 +77,14 @@ class MemoryDataStore(DataStore):
         It may be started several times; then the clock of the first start is the store's.
         """
         with self._lock:
-            if not self._brokers:
-                self._clock = clock
-            self._brokers += (event_broker,)
+            if not self._announcer.has_brokers():
+                self._now = clock.now
+            self._announcer.join(event_broker)
         exit_stack.callback(self._stop, event_broker)
 
     def _stop(self, event_broker: EventBroker) -> None:
         with self._lock:
-            brokers = list(self._brokers)
-            brokers.remove(event_broker)
-            self._brokers = tuple(brokers)
-
-    def _now(self) -> datetime:
-        if self._clock is None:
-            raise RuntimeError("the data store has not been started")
-        return self._clock.now()
+            self._announcer.leave(event_broker)
 
     async def now(self) -> datetime:
         """Return the time by the clock that the store was started with (UTC)."""
@@ -101,23 +93,6 @@ class MemoryDataStore(DataStore):
     def lease_handle(self) -> DataStore:
         """Return the store itself: it can be used from any thread."""
         return self
-
-    # events
-
-    def _announcer(self, now: datetime) -> Announcer:
-        return Announcer(self._wants, now)
-
-    def _wants(self, event_type: type[Event]) -> bool:
-        for broker in self._brokers:  # noqa: SIM110 - a generator takes several times as long
-            if broker.wants(event_type):
-                return True
-        return False
-
-    async def _publish(self, events: Iterable[Event]) -> None:
-        """Publish events, after the change and without the lock."""
-        if made := list(events):
-            for broker in set(self._brokers):
-                await broker.publish(*made)
 
     # tasks
 
@@ -128,8 +103,8 @@ class MemoryDataStore(DataStore):
             queue, is_new = self._tasks.put(task)
             self._jobs.limit_changed(queue)
         kind = TaskAdded if is_new else TaskUpdated
-        if self._wants(kind):
-            await self._publish([kind(timestamp=now, task_id=task.id)])
+        if self._announcer.wants(kind):
+            await self._announcer.publish([kind(timestamp=now, task_id=task.id)])
 
     async def remove_task(self, task_id: str) -> None:
         """Remove a task that has no schedules and no jobs.
@@ -140,8 +115,8 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             self._tasks.remove(task_id)
-        if self._wants(TaskRemoved):
-            await self._publish([TaskRemoved(timestamp=now, task_id=task_id)])
+        if self._announcer.wants(TaskRemoved):
+            await self._announcer.publish([TaskRemoved(timestamp=now, task_id=task_id)])
 
     async def get_task(self, task_id: str) -> Task:
         """Return a task.
@@ -171,15 +146,17 @@ class MemoryDataStore(DataStore):
         """
         with self._lock:
             now = self._now()
-            changes = self._schedules.add(schedules, conflict_policy)
-        await self._publish(self._announcer(now).stored(changes))
+            added, updated = self._schedules.add(schedules, conflict_policy)
+        await self._announcer.added_schedules(added, now)
+        if updated:
+            await self._announcer.updated_schedules(updated, now)
 
     async def get_schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """Return the schedules with these ids that exist (`None`: all), ordered by id."""
         with self._lock:
             now = self._now()
             schedules, unreadable = self._schedules.get(ids)
-        await self._publish(self._announcer(now).unreadable(unreadable))
+        await self._announcer.unreadable_schedules(unreadable, now)
         return schedules
 
     async def update_schedule(self, schedule: Schedule) -> bool:
@@ -195,7 +172,7 @@ class MemoryDataStore(DataStore):
             row = self._schedules.update(schedule)
         if row is None:
             return False
-        await self._publish(self._announcer(now).stored([(row, False)]))
+        await self._announcer.updated_schedules([row], now)
         return True
 
     async def remove_schedules(self, ids: Collection[str]) -> None:
@@ -203,7 +180,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             rows = self._schedules.remove(ids)
-        await self._publish(self._announcer(now).removed(rows, finished=False))
+        await self._announcer.removed_schedules(rows, now, finished=False)
 
     async def acquire_schedules(
         self,
@@ -219,7 +196,7 @@ class MemoryDataStore(DataStore):
             schedules, unreadable = self._schedules.acquire(
                 scheduler_id, until, limit, now, now + ahead
             )
-        await self._publish(self._announcer(now).unreadable(unreadable))
+        await self._announcer.unreadable_schedules(unreadable, now)
         return Acquired(schedules, now)
 
     async def release_schedules(
@@ -235,7 +212,7 @@ class MemoryDataStore(DataStore):
             now = self._now()
             progress = self._schedules.release(scheduler_id, results)
             added = self._jobs.add(progress.jobs, now)
-        await self._publish(self._announcer(now).progressed(progress, added))
+        await self._announcer.progressed(progress, added, now)
         return progress.refused
 
     async def time_to_next_schedule(self) -> timedelta | None:
@@ -255,7 +232,7 @@ class MemoryDataStore(DataStore):
             for job in jobs:
                 self._tasks.get(job.task_id)
             added = self._jobs.add(jobs, now)
-        await self._publish(self._announcer(now).added(added))
+        await self._announcer.added_jobs(added, now)
 
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
         """Return the unfinished jobs with these ids that exist (`None`: all), ordered by creation time and id."""
@@ -284,7 +261,7 @@ class MemoryDataStore(DataStore):
             now = self._now()
             until = now + lease_duration
             jobs = self._jobs.acquire(scheduler_id, until, limit, accept, now)
-        await self._publish(self._announcer(now).acquired(jobs, scheduler_id))
+        await self._announcer.acquired_jobs(jobs, scheduler_id, now)
         return Acquired(jobs, now)
 
     async def release_jobs(self, scheduler_id: str, releases: Sequence[JobRelease]) -> set[UUID]:
@@ -292,7 +269,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             refused, ended = self._jobs.release(scheduler_id, releases, now)
-        await self._publish(self._announcer(now).ended(ended))
+        await self._announcer.ended_jobs(ended, now)
         return refused
 
     async def cancel_jobs(self, ids: Collection[UUID]) -> set[UUID]:
@@ -300,7 +277,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             found, ended = self._jobs.cancel(ids, now)
-        await self._publish(self._announcer(now).ended(ended))
+        await self._announcer.ended_jobs(ended, now)
         return found
 
     async def cancelled_jobs(self, scheduler_id: str) -> set[UUID]:
@@ -328,7 +305,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             ended = self._jobs.reap(now)
-        await self._publish(self._announcer(now).ended(ended))
+        await self._announcer.ended_jobs(ended, now)
 
     async def time_to_next_job(self, accept: JobFilter | None = None) -> timedelta | None:
         """Return how long until a job can be claimed, or a lease ends; `None` if there is nothing to wait for."""
@@ -361,3 +338,7 @@ class MemoryDataStore(DataStore):
             with self._lock:
                 more = self._jobs.results.drop_expired(self._now(), _RESULTS_PER_TURN)
             await lowlevel.checkpoint()
+
+
+def _not_started() -> datetime:
+    raise RuntimeError("the data store has not been started")

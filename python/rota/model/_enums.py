@@ -15,6 +15,12 @@ __all__ = [
 ]
 
 
+class _Choice(Enum):
+    """An enum whose members hash as they compare, as objects; what `Enum` has for that is a call of Python."""
+
+    __hash__ = object.__hash__
+
+
 class SchedulerRole(Enum):
     """What a scheduler does while it runs."""
 
@@ -51,7 +57,7 @@ class ConflictPolicy(Enum):
     exception = auto()  #: raise `ConflictingIdError`
 
 
-class CoalescePolicy(Enum):
+class CoalescePolicy(_Choice):
     """What to do with several fire times that have passed unprocessed."""
 
     earliest = 0  #: one job, for the earliest of them
@@ -59,7 +65,7 @@ class CoalescePolicy(Enum):
     all = 2  #: one job for each
 
 
-class OverlapPolicy(Enum):
+class OverlapPolicy(_Choice):
     """What to do when a schedule is due while an earlier job of it has not ended."""
 
     allow = (

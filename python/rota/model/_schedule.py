@@ -31,8 +31,16 @@ if TYPE_CHECKING:
 __all__ = ["Schedule", "ScheduleResult"]
 
 
+class _Sharing:
+    """Where a schedule keeps its settings, if it shares them with others: see `rota.model._settings`."""
+
+    __slots__ = ("_shared",)
+
+    _shared: Schedule
+
+
 @frozen(kw_only=True)
-class Schedule:
+class Schedule(_Sharing):
     """A task that a trigger makes due.
 
     :param id: the unique id, compared byte by byte

@@ -48,7 +48,7 @@ _OWN = (
 _SHARED = tuple(field.name for field in attrs.fields(Schedule) if field.name not in _OWN)
 
 #: Make a schedule of settings and of fields of its own in the order of the table above, none of them validated.
-schedule_with: Callable[..., Schedule] = copier(Schedule, *_OWN)
+schedule_with: Callable[..., Schedule] = copier(Schedule, *_OWN, _shared="original")
 
 _shared_of = attrgetter(*_SHARED)
 
@@ -97,15 +97,18 @@ def settings(
 
 def settings_of(schedule: Schedule) -> Schedule:
     """Return the settings of a schedule that is valid; the same ones for equal settings, mostly."""
-    return _settings(*_shared_of(schedule))
+    try:
+        return schedule._shared
+    except AttributeError:  # it was made by its initializer
+        return _settings(*_shared_of(schedule))
 
 
 def schedule_of(
     shared: Schedule,
     id: str,
     trigger: Trigger,
-    args: Iterable[Any],
-    kwargs: Mapping[str, Any],
+    args: Iterable[Any] | None,
+    kwargs: Mapping[str, Any] | None,
     metadata: Mapping[str, Any],
     next_fire_time: datetime | None,
 ) -> Schedule:
@@ -115,9 +118,9 @@ def schedule_of(
         shared,
         id,
         trigger,
-        as_args(args),
-        as_kwargs(kwargs),
-        as_metadata(metadata),
+        as_args(args) if args else (),
+        as_kwargs(kwargs) if kwargs else {},
+        as_metadata(metadata) if metadata else {},
         next_fire_time,
         None,
         None,
@@ -174,8 +177,8 @@ def job_settings(
 def job_of(
     shared: Job,
     id: UUID,
-    args: Iterable[Any],
-    kwargs: Mapping[str, Any],
+    args: Iterable[Any] | None,
+    kwargs: Mapping[str, Any] | None,
     metadata: Mapping[str, Any],
     run_at: datetime | None,
     grace: timedelta | None,
@@ -195,9 +198,9 @@ def job_of(
     return _job_with(
         shared,
         id,
-        as_args(args),
-        as_kwargs(kwargs),
-        as_metadata(metadata),
+        as_args(args) if args else (),
+        as_kwargs(kwargs) if kwargs else {},
+        as_metadata(metadata) if metadata else {},
         run_at,
         not_before,
         deadline,

@@ -60,7 +60,7 @@ class JobOperations(SchedulerBase):
         :raises JobExecutorLookupError: if nobody can have an executor by that name
         """
         additions = self._additions(connection)
-        task = await self._tasks.ensure(func_or_task_id)
+        task = self._tasks.known(func_or_task_id) or await self._tasks.ensure(func_or_task_id)
         job = new_job(
             task,
             self.new_id,

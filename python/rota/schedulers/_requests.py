@@ -29,7 +29,6 @@ __all__ = [
     "new_schedule",
 ]
 
-_NOTHING: Mapping[str, Any] = {}
 _NEEDED = frozenset({"func_or_task_id", "trigger"})
 
 
@@ -87,7 +86,7 @@ def check_names(request: object, kind: type[JobRequest | ScheduleRequest]) -> No
 
 def check_trigger(trigger: object) -> None:
     """Refuse what is no trigger."""
-    if not isinstance(trigger, Trigger):
+    if Trigger not in type(trigger).__mro__:  # `isinstance` takes longer where a class is abstract
         raise TypeError(f"trigger must be a trigger, got: {trigger!r:.100}")
 
 
@@ -95,7 +94,6 @@ def new_schedule(
     task: Task,
     new_id: Callable[[], UUID],
     trigger: Trigger,
-    *,
     id: str | None = None,
     args: Iterable[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
@@ -121,7 +119,7 @@ def new_schedule(
             coalesce,
             task.misfire_grace_time if misfire_grace_time is unset else misfire_grace_time,
             max_jitter,
-            job_executor or task.job_executor,
+            task.job_executor if job_executor is unset else job_executor or task.job_executor,
             job_result_expiration_time,
             priority,
             catch_up_window,
@@ -129,9 +127,11 @@ def new_schedule(
         ),
         id or str(new_id()),
         moved,
-        args or (),
-        kwargs or _NOTHING,
-        _merged(task.metadata, metadata),
+        args,
+        kwargs,
+        merged_metadata(task.metadata, metadata)
+        if metadata is not unset and metadata
+        else task.metadata,
         next_fire_time,
     )
 
@@ -151,20 +151,19 @@ def new_job(
 ) -> Job:
     """Return the job of `task` that was asked for."""
     return job_of(
-        job_settings(task.id, job_executor or task.job_executor, result_expiration_time, priority),
+        job_settings(
+            task.id,
+            task.job_executor if job_executor is unset else job_executor or task.job_executor,
+            result_expiration_time,
+            priority,
+        ),
         new_id(),
-        args or (),
-        kwargs or _NOTHING,
-        _merged(task.metadata, metadata),
+        args,
+        kwargs,
+        merged_metadata(task.metadata, metadata)
+        if metadata is not unset and metadata
+        else task.metadata,
         run_at,
         task.misfire_grace_time,
         now,
     )
-
-
-def _merged(
-    inherited: Mapping[str, Any], given: Mapping[str, Any] | UnsetValue
-) -> Mapping[str, Any]:
-    if not given:
-        return inherited
-    return merged_metadata(inherited, given)

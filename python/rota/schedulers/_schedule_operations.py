@@ -86,24 +86,26 @@ class ScheduleOperations(SchedulerBase):
         """
         _check_policy(conflict_policy)
         additions = self._additions(connection)
-        task = await self._tasks.ensure(func_or_task_id, max_instances=max_instances)
+        task = self._tasks.known(func_or_task_id) if max_instances is unset else None
+        if task is None:
+            task = await self._tasks.ensure(func_or_task_id, max_instances=max_instances)
         schedule = new_schedule(
             task,
             self.new_id,
             trigger,
-            id=id,
-            args=args,
-            kwargs=kwargs,
-            paused=paused,
-            coalesce=coalesce,
-            job_executor=job_executor,
-            misfire_grace_time=misfire_grace_time,
-            metadata=metadata,
-            max_jitter=max_jitter,
-            job_result_expiration_time=job_result_expiration_time,
-            priority=priority,
-            catch_up_window=catch_up_window,
-            overlap=overlap,
+            id,
+            args,
+            kwargs,
+            paused,
+            coalesce,
+            job_executor,
+            misfire_grace_time,
+            metadata,
+            max_jitter,
+            job_result_expiration_time,
+            priority,
+            catch_up_window,
+            overlap,
         )
         self._check(schedule)
         await additions.add_schedules([schedule], conflict_policy)

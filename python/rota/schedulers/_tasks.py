@@ -111,6 +111,10 @@ class TaskRegistry:
             del self._looking[task_id]
             looking.set()
 
+    def known(self, target: Task | str | Callable[..., Any]) -> Task | None:
+        """Return the task of this id if that is known without asking the data store."""
+        return self._known.get(target) if type(target) is str else None
+
     async def ensure(
         self,
         target: Task | str | Callable[..., Any],

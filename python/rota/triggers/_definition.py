@@ -29,6 +29,7 @@ __all__ = [
     "micros_of",
     "now_in",
     "quote",
+    "show",
     "timezone_of",
     "to_micros",
 ]
@@ -40,6 +41,8 @@ _MAX_BITS = 128
 _MAX_ISO_LENGTH = 64
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROS = 86_400_000_000
+#: What needs no name beside its offset.
+_UTC = ("UTC", "Etc/UTC")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of wall times
 _EPOCH_IN_UTC = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -234,3 +237,17 @@ def check_order(name: str, start: date, end: date | None) -> None:
 def _ordinal(day: date) -> int:
     """Return what a date, or an aware datetime, is compared by. Datetimes of one zone compare by their wall times."""
     return to_micros(day) if isinstance(day, datetime) else day.toordinal()
+
+
+def show(value: object) -> str:
+    """Return a value of a definition as it is written in Python; of a zone, its name."""
+    match value:
+        case ZoneInfo(key=str(key)):
+            return repr(key)
+        case datetime(tzinfo=ZoneInfo(key=str(key))) if key not in _UTC:
+            return repr(f"{value.isoformat()}[{key}]")
+        case date():  # and datetime
+            return repr(value.isoformat())
+        case tuple():
+            return f"[{', '.join(map(repr, value))}]"
+    return repr(value)

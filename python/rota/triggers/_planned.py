@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from copy import deepcopy
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import datetime
 from operator import index
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
-from zoneinfo import ZoneInfo
 
 import attrs
 
 from rota import _backend
+from rota._making import opened
 from rota.abc._trigger import Trigger
-from rota.model._copies import copier
+from rota.model._copies import copier, setter
 from rota.model._exceptions import MaxIterationsReached
 from rota.triggers._definition import (
     TriggerDefinitionError,
     TriggerTypeError,
     as_micros,
     quote,
+    show,
     to_micros,
 )
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from rota._core import Cursor, Plan, Zone
+    from rota._core import Cursor, Plan
     from rota.model._enums import CoalescePolicy
 
 __all__ = [
     "PlannedTrigger",
     "built_in",
     "definition",
-    "micros_in",
+    "initializer",
     "moment_field",
+    "set_plan",
     "set_starts_now",
-    "shared_plan",
 ]
 
 #: The decorator of the classes of triggers: equal, hashed and shown by their definitions, which do not change.
@@ -78,24 +78,7 @@ def built_in(method: _Method) -> _Method:
     return method
 
 
-@lru_cache(maxsize=1024)
-def shared_plan(compile_plan: Callable[..., Plan], *arguments: object) -> Plan:
-    """Compile a plan, or return the one that was lately compiled of the same.
-
-    Many schedules have triggers of the same definition; a plan does not change, and is most of what they weigh.
-    """
-    return compile_plan(*arguments)
-
-
-def micros_in(zone: Zone, moment: datetime) -> int:
-    """Return the instant of a checked moment, quickly if it is one of `zone`."""
-    at = zone.instant(moment) if moment.tzinfo is zone.tzinfo else None
-    return to_micros(moment) if at is None else at
-
-
 _STATE_VERSION = 1
-#: What needs no name beside its offset.
-_UTC = ("UTC", "Etc/UTC")
 _BEFORE_ALL = -(1 << 62)
 _UNLIMITED = (1 << 63) - 1
 _CHUNK = 1024
@@ -123,21 +106,35 @@ class PlannedTrigger(Trigger):
     _define: Callable[..., None]
     #: Sets the fields; attrs makes it.
     __attrs_init__: Callable[..., None]
+    #: Whether instances of a user's class have attributes besides their fields.
+    _has_dict: ClassVar[bool] = False
+    #: What instances are of until their fields are set, see `initializer`.
+    _opened: ClassVar[type[PlannedTrigger] | None] = None
     #: Whether a user's class has a `next()` of its own.
     _overridden: ClassVar[bool] = False
+    #: Whether no instance of the class is stateful; asking one takes longer.
+    _never_stateful: ClassVar[bool] = False
 
     def __new__(cls, *_args: object, **_fields: object) -> Self:
         """Return a trigger at its beginning; a user's initializer need not know of that."""
-        trigger = object.__new__(cls)
-        set_cursor(trigger, None)
-        set_plan(trigger, None)
-        set_position(trigger, None)
-        set_starts_now(trigger, False)
-        return trigger
+        if (opened := cls._opened) is None:
+            trigger = object.__new__(cls)
+            set_cursor(trigger, None)
+            set_plan(trigger, None)
+            set_position(trigger, None)
+            set_starts_now(trigger, False)
+            return trigger
+        made: Any = object.__new__(opened)
+        made._cursor = made._plan = made._position = None
+        made._starts_now = False
+        return made  # type: ignore[no-any-return]  # it becomes one when its fields are set
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        cls._opened = None
+        cls._has_dict = cls.__dictoffset__ != 0
         cls._overridden = not hasattr(cls.next, "is_built_in")
+        cls._never_stateful = cls.stateful is PlannedTrigger.stateful and not cls._overridden
         cls._copied = PlannedTrigger._copied  # type: ignore[method-assign]  # that of its base is of its base
 
     @abstractmethod
@@ -218,14 +215,20 @@ class PlannedTrigger(Trigger):
         return self._clone(self._state())
 
     def _moved_copy(self) -> tuple[Self, datetime | None]:
-        if self.stateful:
+        if not self._never_stateful and self.stateful:
             return super()._moved_copy()
-        cursor = (self._plan or self._compiled()).cursor(self._state())  # type: ignore[arg-type]  # it came from there
+        state = self._position if self._cursor is None else self._cursor.state
+        cursor = (self._plan or self._compiled()).cursor(state)  # type: ignore[arg-type]  # it came from there
         try:
             moment = cursor.next()
         except _backend.iteration_limits() as error:
             raise MaxIterationsReached(str(error)) from error
         return self._clone(cursor.state), moment
+
+    def _taken_apart(self) -> tuple[Self, object]:
+        if not self._never_stateful and self.stateful:
+            return self.copy(), None
+        return self, self._position if self._cursor is None else self._cursor.state
 
     def __copy__(self) -> Self:
         return self.copy()
@@ -318,7 +321,7 @@ class PlannedTrigger(Trigger):
 
     def __repr__(self) -> str:
         shown = (
-            _show(value) if field.name == "triggers" else f"{field.name}={_show(value)}"
+            show(value) if field.name == "triggers" else f"{field.name}={show(value)}"
             for field in _definition_of(self)
             if (value := getattr(self, field.name)) != field.default
         )
@@ -330,16 +333,30 @@ class PlannedTrigger(Trigger):
     def _clone(self, position: object) -> Self:
         """Return a trigger of the same definition at a position, which shares the plan if there is one."""
         clone = self._copied(position)
-        if extra := getattr(self, "__dict__", None):
+        if self._has_dict and (extra := self.__dict__):
             clone.__dict__.update(deepcopy(extra))
         return clone
 
     def _copied(self, position: object) -> Self:
         """Copy what is in slots. This makes the function that does so from then on for a class."""
-        cls = type(self)
-        copied = copier(cls, "_cursor", "_position", also=PlannedTrigger.__slots__)  # type: ignore[type-var]
-        cls._copied = lambda self, position: copied(self, None, position)  # type: ignore[assignment, method-assign, return-value]
+        make_copying(type(self))
         return self._copied(position)
+
+
+def make_copying(cls: type[PlannedTrigger]) -> None:
+    """Give a class its function that copies what is in slots."""
+    kept = ("_plan", "_position", "_starts_now")
+    cls._copied = copier(cls, "_position", also=kept, _cursor="None")  # type: ignore[assignment, type-var, method-assign]
+
+
+def initializer(cls: type[PlannedTrigger], *fields: str) -> Callable[..., None]:
+    """Make the function by which the initializer of a built-in class sets its fields, see `rota.model._copies.setter`.
+
+    Until then its instances are of a class that has no guard against assignments. Most triggers are of such a class.
+    """
+    cls._opened = opened(cls)
+    make_copying(cls)
+    return setter(cls, cls._opened, *fields)
 
 
 # Slots are no fields, which attrs would look for when they are set.
@@ -386,16 +403,3 @@ def _same(one: object, other: object) -> bool:
     if isinstance(one, datetime) and isinstance(other, datetime):
         return to_micros(one) == to_micros(other)
     return one == other
-
-
-def _show(value: object) -> str:
-    match value:
-        case ZoneInfo(key=str(key)):
-            return repr(key)
-        case datetime(tzinfo=ZoneInfo(key=str(key))) if key not in _UTC:
-            return repr(f"{value.isoformat()}[{key}]")
-        case date():  # and datetime
-            return repr(value.isoformat())
-        case tuple():
-            return f"[{', '.join(map(repr, value))}]"
-    return repr(value)

@@ -14,7 +14,8 @@ from rota.triggers._definition import (
     check_order,
     now_in,
 )
-from rota.triggers._planned import PlannedTrigger, definition, set_starts_now, shared_plan
+from rota.triggers._planned import PlannedTrigger, definition, set_starts_now
+from rota.triggers._plans import shared_plan
 
 if TYPE_CHECKING:
     from rota._core import Plan
@@ -77,7 +78,8 @@ class CalendarIntervalTrigger(PlannedTrigger):
         )
         if not (years or months or weeks or days):
             raise TriggerDefinitionError("interval must be positive, got: 0 days")
-        set_starts_now(self, start_date is None)
+        if start_date is None:
+            set_starts_now(self, True)
 
     _define = __init__
     _start = "start_date"

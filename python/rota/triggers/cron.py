@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from attrs import define
 
 from rota import _backend
-from rota.model._copies import setter
 from rota.triggers._cron_syntax import FIELDS, complete_fields, parse_fields, split_crontab
 from rota.triggers._definition import (
     TriggerDefinitionError,
@@ -24,11 +23,11 @@ from rota.triggers._definition import (
 from rota.triggers._planned import (
     PlannedTrigger,
     definition,
-    micros_in,
+    initializer,
     moment_field,
     set_starts_now,
-    shared_plan,
 )
+from rota.triggers._plans import micros_in, shared_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,9 +120,11 @@ class CronTrigger(PlannedTrigger):
         zone = as_timezone(timezone)
         start = now_in(zone) if start_time is None else as_moment("start_time", start_time, zone)
         end = None if end_time is None else as_moment("end_time", end_time, zone)
-        check_order("time", start, end)
+        if end is not None:
+            check_order("time", start, end)
         _set_fields(self, *rule.definition, start, end, zone)
-        set_starts_now(self, start_time is None)
+        if start_time is None:
+            set_starts_now(self, True)
 
     _define = __init__
     _start = "start_time"
@@ -227,7 +228,7 @@ def _rule(definition: _Definition) -> _Rule:
 
 
 _definition_of = attrgetter(*FIELDS, "either_day", "gap", "overlap")
-_set_fields = setter(
+_set_fields = initializer(
     CronTrigger,
     *FIELDS,
     "either_day",

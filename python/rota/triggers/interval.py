@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from rota import _backend
-from rota.model._copies import setter
 from rota.triggers._definition import (
     TriggerDefinitionError,
     TriggerTypeError,
@@ -24,12 +23,16 @@ from rota.triggers._definition import (
 from rota.triggers._planned import (
     PlannedTrigger,
     definition,
+    initializer,
     moment_field,
+    set_plan,
     set_starts_now,
-    shared_plan,
 )
+from rota.triggers._plans import micros_in, shared_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rota._core import Plan
 
 __all__ = ["IntervalTrigger"]
@@ -79,9 +82,11 @@ class IntervalTrigger(PlannedTrigger):
             _interval.__wrapped__(*parts)  # which tells what is wrong with one that has no hash
         start = now_in(local_zone()) if start_time is None else as_moment("start_time", start_time)
         end = None if end_time is None else as_moment("end_time", end_time)
-        check_order("time", start, end)
+        if end is not None:
+            check_order("time", start, end)
         _set_fields(self, *parts, start, end)
-        set_starts_now(self, start_time is None)
+        if start_time is None:
+            set_starts_now(self, True)
 
     _define = __init__
     _start = "start_time"
@@ -94,18 +99,50 @@ class IntervalTrigger(PlannedTrigger):
     def _timezones(self) -> list[tzinfo]:
         return [timezone_of(self.start_time)]
 
+    def _compiled(self) -> Plan:
+        plan = self._plan
+        if plan is None:
+            start, end = self.start_time, self.end_time
+            last = None if end is None else to_micros(end)
+            plan = _plan_of(
+                id(_backend.core), start, start.fold, id(start.tzinfo), last, *_parts_of(self)
+            )
+            set_plan(self, plan)
+        return plan
+
     def _build(self, core: _backend.Core) -> Plan:
-        return shared_plan(
-            core.Plan.interval,
-            _backend.zone_in(core, timezone_of(self.start_time)),
-            to_micros(self.start_time),
-            min(micros_of(self.interval), _MAX_STEP),
-            None if self.end_time is None else to_micros(self.end_time),
-        )
+        end = self.end_time
+        last = None if end is None else to_micros(end)
+        return _make_plan(core, self.start_time, last, _parts_of(self))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _plan_of(
+    _core: int,
+    start: datetime,
+    _fold: int,
+    _zone: int,
+    last: int | None,
+    *parts: float,
+) -> Plan:
+    """Return the plan of a definition. Many schedules have equal ones; it does not change, and is most of their weight.
+
+    Equal datetimes can differ in their fold and in their time zone, which is told apart by its identity; the plan keeps
+    it alive.
+    """
+    return _make_plan(_backend.core_for([timezone_of(start)]), start, last, parts)
+
+
+def _make_plan(
+    core: _backend.Core, start: datetime, last: int | None, parts: Sequence[float]
+) -> Plan:
+    zone = _backend.zone_in(core, timezone_of(start))
+    step = min(micros_of(_interval(*parts)), _MAX_STEP)
+    return shared_plan(core.Plan.interval, zone, micros_in(zone, start), step, last)
 
 
 _parts_of = attrgetter(*_PARTS)
-_set_fields = setter(IntervalTrigger, *_PARTS, "start_time", "end_time")
+_set_fields = initializer(IntervalTrigger, *_PARTS, "start_time", "end_time")
 
 
 #: Programs have many schedules and few intervals.

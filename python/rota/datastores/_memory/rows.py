@@ -75,7 +75,7 @@ def row_of(schedule: Schedule, token: int) -> Row:
 
     :raises SerializationError: if its trigger cannot be copied
     """
-    trigger, cursor = _kept(schedule.trigger)
+    trigger, cursor = _taken_apart(schedule.trigger)
     following = schedule.next_fire_time
     return _row(
         (
@@ -126,7 +126,7 @@ def advanced(row: Row, result: ScheduleResult, token: int) -> Row:
 
     :raises SerializationError: if its trigger cannot be copied any more
     """
-    trigger, cursor = _kept(result.trigger)
+    trigger, cursor = _taken_apart(result.trigger)
     following = result.next_fire_time
     return _row(
         (
@@ -177,12 +177,13 @@ def _due(moment: datetime | None) -> datetime:
     return _NEVER if moment is None else instant(moment)
 
 
-def _kept(trigger: Trigger) -> tuple[Trigger, object]:
-    """Return what is kept of a trigger: its definition and where it stands, or a copy if that is not all of it."""
-    if not trigger.stateful:
-        return trigger, trigger.cursor
+def _taken_apart(trigger: Trigger) -> tuple[Trigger, object]:
+    """Return what is kept of a trigger.
+
+    :raises SerializationError: if it cannot be copied
+    """
     try:
-        return trigger.copy(), None
+        return trigger._taken_apart()
     except Exception as exc:
         raise SerializationError(f"the trigger cannot be copied: {describe(exc)}") from exc
 

@@ -81,28 +81,33 @@ class ScheduleTable:
 
     # adding, updating, removing
 
-    def add(self, schedules: Iterable[Schedule], policy: ConflictPolicy) -> list[tuple[Row, bool]]:
-        """Add all schedules or none; return the rows that have changed, each with whether it is new."""
-        rows: dict[str, Row] = {}
+    def add(
+        self, schedules: Iterable[Schedule], policy: ConflictPolicy
+    ) -> tuple[list[Row], list[Row]]:
+        """Add all schedules or none; return the rows of new schedules, and those of replaced ones."""
+        added: dict[str, Row] = {}
+        replaced: dict[str, Row] = {}
         stored, check_task = self._rows, self._tasks.get
         for schedule in schedules:
             check_task(schedule.task_id)
             id_ = schedule.id
-            there = rows.get(id_) or stored.get(id_)
+            there = stored.get(id_) or added.get(id_)
             if there is None:
-                rows[id_] = row_of(schedule, self._next_token())
+                added[id_] = row_of(schedule, self._next_token())
             elif policy is ConflictPolicy.exception:
                 raise ConflictingIdError(id_)
             elif policy is ConflictPolicy.replace:
-                replaced = replacement_of(there, schedule, self._next_token())
-                rows[id_] = there if are_alike(there, replaced) else replaced
-        changes = []
-        for id_, row in rows.items():
-            there = stored.get(id_)
-            changes.append((row, there is None))
-            if row is not there:
+                rows = replaced if id_ in stored else added
+                there = rows.get(id_, there)
+                row = replacement_of(there, schedule, self._next_token())
+                rows[id_] = there if are_alike(there, row) else row
+        for id_, row in added.items():
+            self._put(id_, row)
+        for id_, row in replaced.items():
+            if row is not stored[id_]:
+                self._remove(id_)
                 self._put(id_, row)
-        return changes
+        return list(added.values()), list(replaced.values())
 
     def update(self, schedule: Schedule) -> Row | None:
         """Overwrite a schedule whose token is still the given one; return its new row."""
@@ -111,7 +116,8 @@ class ScheduleTable:
             return None
         self._tasks.get(schedule.task_id)
         row = row_of(schedule, self._next_token())
-        self._put(schedule.id, row)
+        self._remove(row.id)
+        self._put(row.id, row)
         return row
 
     def remove(self, ids: Iterable[str]) -> list[Row]:
@@ -119,9 +125,7 @@ class ScheduleTable:
         return [self._remove(id_) for id_ in dict.fromkeys(ids) if id_ in self._rows]
 
     def _put(self, id_: str, row: Row) -> None:
-        if id_ in self._rows:
-            self._remove(id_)
-        self._tasks.get(row.task_id).schedules += 1
+        self._tasks.get(row.settings.task_id).schedules += 1
         self._set(id_, row)
 
     def _set(self, id_: str, row: Row) -> None:
