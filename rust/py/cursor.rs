@@ -1,9 +1,10 @@
 //! `Cursor`: a position in a plan, the only thing that changes.
 
+use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDateTime, PyMemoryView};
@@ -15,10 +16,8 @@ use rota_domain::series::State;
 use crate::py::error::invalid;
 use crate::py::integer::{Count, Saturated};
 use crate::py::plan::Plan;
+use crate::py::sink::Sink;
 use crate::py::{datetime, micros, state};
-
-/// Room is made for so many results at once, as there may be fewer than were asked for.
-const AT_ONCE: usize = 1024;
 
 /// A position in a plan. One thread at a time moves it; the others wait, without holding the interpreter.
 #[pyclass(frozen, module = "rota._core")]
@@ -33,6 +32,31 @@ struct Position {
     memos: Box<[Memo]>,
 }
 
+thread_local! {
+    /// The cursors that this thread moves while it heeds signals.
+    static MOVING: RefCell<Vec<*const Cursor>> = const { RefCell::new(Vec::new()) };
+}
+
+/// That this thread moves a cursor, until it is dropped.
+struct Moving;
+
+impl Moving {
+    fn new(cursor: *const Cursor) -> Moving {
+        MOVING.with_borrow_mut(|moving| moving.push(cursor));
+        Moving
+    }
+
+    fn includes(cursor: *const Cursor) -> bool {
+        MOVING.with_borrow(|moving| moving.contains(&cursor))
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        MOVING.with_borrow_mut(Vec::pop);
+    }
+}
+
 /// The fire times to handle, and the next one.
 type Due<'py> = (Vec<Bound<'py, PyDateTime>>, Option<Bound<'py, PyDateTime>>);
 
@@ -43,24 +67,24 @@ impl Cursor {
     }
 
     /// Lock the position. The state changes in one assignment, so it is whole whatever became of the last holder.
-    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Position> {
-        self.position.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    ///
+    /// # Errors
+    ///
+    /// This thread is moving it: a signal handler asks that was called meanwhile.
+    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Position>> {
+        if Moving::includes(self) {
+            return Err(PyRuntimeError::new_err("the trigger is being moved by this very thread"));
+        }
+        Ok(self.position.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Move over the next `count` fire times, and hand each to `visit`. If that raises, the state stays as it is.
-    fn advance(
-        &self,
-        py: Python<'_>,
-        count: usize,
-        visit: impl FnMut(Micros, usize) + Send,
-    ) -> PyResult<()> {
-        let mut guard = self.lock(py);
+    /// Move over the next `count` fire times, and put each into a sink. If that raises, the state stays as it is.
+    fn advance(&self, py: Python<'_>, count: usize, sink: &mut impl Sink) -> PyResult<()> {
+        let mut guard = self.lock(py)?;
         let Position { state, memos } = &mut *guard;
-        let last = self
-            .plan
-            .get()
-            .compute(py, count, |plan| plan.visit(state, Micros::AFTER_ALL, count, memos, visit))?;
-        if let Some(last) = last {
+        let plan = self.plan.get();
+        let _moving = Moving::new(self);
+        if let Some(last) = plan.walk(py, state, Micros::AFTER_ALL, count, memos, sink)? {
             *state = last;
         }
         Ok(())
@@ -80,7 +104,7 @@ impl Cursor {
             Policy::All { limit } => limit,
             Policy::Earliest | Policy::Latest => plan.to_skip(),
         };
-        let mut guard = self.lock(py);
+        let mut guard = self.lock(py)?;
         let Position { state, memos } = &mut *guard;
         let due = plan.compute(py, expected, |plan| plan.due(state, now, policy, memos))?;
         let following =
@@ -98,7 +122,7 @@ impl Cursor {
 impl Cursor {
     #[getter]
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let state = self.lock(py).state.clone();
+        let state = self.lock(py)?.state.clone();
         state::dump(py, &state)
     }
 
@@ -110,7 +134,7 @@ impl Cursor {
     /// Move to the next fire time and return it. If there is none, or it raises, the state stays as it is.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDateTime>>> {
         let plan = self.plan.get();
-        let mut guard = self.lock(py);
+        let mut guard = self.lock(py)?;
         let Position { state, memos } = &mut *guard;
         if let Some(series) = plan.simple() {
             // Most plans are; their states need not be moved about.
@@ -129,16 +153,16 @@ impl Cursor {
 
     /// Move over the next n fire times and return them.
     fn next_n<'py>(&self, py: Python<'py>, n: Count) -> PyResult<Vec<Bound<'py, PyDateTime>>> {
-        let mut fire_times = Vec::with_capacity(n.0.min(AT_ONCE));
-        self.advance(py, n.0, |at, leaf| fire_times.push((at, leaf)))?;
-        let memos = self.lock(py).memos.clone();
+        let mut fire_times = Vec::new();
+        self.advance(py, n.0, &mut fire_times)?;
+        let memos = self.lock(py)?.memos.clone();
         self.plan.get().stamp_all(py, &fire_times, &memos)
     }
 
     /// Move over the next n fire times and return them as 64-bit integers in memory that cannot be written.
     fn next_micros<'py>(&self, py: Python<'py>, n: Count) -> PyResult<Bound<'py, PyMemoryView>> {
-        let mut instants = Vec::with_capacity(n.0.min(AT_ONCE));
-        self.advance(py, n.0, |at, _| instants.push(at.get()))?;
+        let mut instants: Vec<i64> = Vec::new();
+        self.advance(py, n.0, &mut instants)?;
         micros::view(py, instants)
     }
 

@@ -7,5 +7,6 @@ pub(crate) mod fields;
 pub(crate) mod integer;
 pub(crate) mod micros;
 pub(crate) mod plan;
+pub(crate) mod sink;
 pub(crate) mod state;
 pub(crate) mod zone;

@@ -14,6 +14,7 @@ use crate::py::cursor::Cursor;
 use crate::py::error::{invalid, too_far};
 use crate::py::fields::CronFields;
 use crate::py::integer::{Count, Instant, Saturated};
+use crate::py::sink::{Sink, reserve};
 use crate::py::zone::Zone;
 use crate::py::{datetime, micros, state};
 
@@ -90,7 +91,12 @@ impl Plan {
         fire_times: &[Stamped],
         memos: &[Memo],
     ) -> PyResult<Vec<Bound<'py, PyDateTime>>> {
-        fire_times.iter().map(|fire_time| self.stamp(py, *fire_time, memos)).collect()
+        let mut moments = Vec::new();
+        reserve(&mut moments, fire_times.len())?;
+        for fire_time in fire_times {
+            moments.push(self.stamp(py, *fire_time, memos)?);
+        }
+        Ok(moments)
     }
 
     /// Return the instant of a datetime, without asking its tzinfo if it is one of the plan's own.
@@ -122,41 +128,57 @@ impl Plan {
         limit: usize,
     ) -> PyResult<Vec<i64>> {
         let mut found = Vec::new();
-        self.scan(py, after, until, limit, |at| found.push(at.get()))?;
+        self.scan(py, after, until, limit, &mut found)?;
         Ok(found)
     }
 
-    /// Visit at most `limit` fire times later than `after`, until `until`. A signal may end that.
+    /// Put at most `limit` fire times later than `after`, until `until`, into a sink.
     fn scan(
         &self,
         py: Python<'_>,
         after: Micros,
         until: Micros,
         limit: usize,
-        mut visit: impl FnMut(Micros) + Send,
+        sink: &mut impl Sink,
     ) -> PyResult<()> {
-        let (mut state, end) = (self.inner.position(after), until.saturating_add(1));
-        let mut memos = self.memos();
+        let (state, end) = (self.inner.position(after), until.saturating_add(1));
+        self.walk(py, &state, end, limit, &mut self.memos(), sink).map(drop)
+    }
+
+    /// Put at most `limit` fire times that follow a state and are earlier than `end` into a sink.
+    ///
+    /// Return the state after the last of them. A signal may end that, or that there is no memory left.
+    pub(crate) fn walk(
+        &self,
+        py: Python<'_>,
+        state: &State,
+        end: Micros,
+        limit: usize,
+        memos: &mut [Memo],
+        sink: &mut impl Sink,
+    ) -> PyResult<Option<State>> {
         let at_once =
             usize::try_from(UNINTERRUPTED / self.inner.steps().max(1)).unwrap_or(usize::MAX);
-        let mut left = limit;
+        let (mut reached, mut left) = (None, limit);
         while left > 0 {
-            let count = left.min(at_once.max(1));
+            let count = sink.make_room(left.min(at_once.max(1)))?;
             let mut visited = 0;
             let last = self.compute(py, count, |plan| {
-                plan.visit(&state, end, count, &mut memos, |at, _| {
+                plan.visit(reached.as_ref().unwrap_or(state), end, count, memos, |at, leaf| {
                     visited += 1;
-                    visit(at);
+                    sink.put(at, leaf);
                 })
             })?;
-            match last {
-                Some(last) if visited == count => state = last,
-                _ => break,
+            reached = last.or(reached);
+            if visited < count {
+                break;
             }
             left -= count;
-            py.check_signals()?;
+            if left > 0 {
+                py.check_signals()?;
+            }
         }
-        Ok(())
+        Ok(reached)
     }
 }
 
@@ -289,8 +311,8 @@ impl Plan {
         until: Instant,
         limit: Count,
     ) -> PyResult<usize> {
-        let mut count = 0;
-        self.scan(py, after.0, until.0, limit.0, |_| count += 1)?;
+        let mut count: usize = 0;
+        self.scan(py, after.0, until.0, limit.0, &mut count)?;
         Ok(count)
     }
 

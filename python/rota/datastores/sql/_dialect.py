@@ -197,24 +197,41 @@ class Dialect(ABC):
         """Claim the first jobs that may start, of all tasks; return the time and the claimed rows."""
         return None
 
+    def claim_ready(
+        self,
+        connection: Connection,
+        tables: Tables,
+        counts: Sequence[tuple[str, int]],
+        claim: Mapping[str, Any],
+        limit: int,
+    ) -> list[AnyRow] | None:
+        """Claim the first jobs among those without a limit and the first *count* of limited tasks; return their rows.
+
+        It is for databases where nobody else can have claimed jobs since these were counted.
+
+        :param claim: what it sets, by column
+        """
+        return None
+
     def take_jobs(
         self,
         connection: Connection,
         tables: Tables,
         columns: Sequence[str],
         owner: str,
-        tokens: Mapping[UUID, int],
+        claims: Sequence[tuple[UUID, int]],
         moment: Mapping[str, int],
     ) -> list[AnyRow] | None:
         """Remove jobs on which an owner has current claims; return of each the columns, and the time as `now`.
 
+        :param claims: the ids of the jobs, and the tokens of the claims
         :param moment: the binds that `now` needs
         """
-        if not connection.dialect.delete_returning or len(set(tokens.values())) > FEW_TOKENS:
-            return None
         by_token: dict[int, list[UUID]] = {}
-        for job_id, token in tokens.items():
+        for job_id, token in claims:
             by_token.setdefault(token, []).append(job_id)
+        if not connection.dialect.delete_returning or len(by_token) > FEW_TOKENS:
+            return None
         statement = _take_jobs(self, tables, tuple(columns))
         taken: list[AnyRow] = []
         for token, ids in by_token.items():

@@ -229,12 +229,13 @@ class PostgreSQL(Dialect):
         tables: Tables,
         columns: Sequence[str],
         owner: str,
-        tokens: Mapping[UUID, int],
+        claims: Sequence[tuple[UUID, int]],
         moment: Mapping[str, int],
     ) -> list[AnyRow] | None:
         """Remove them, comparing with two arrays."""
         statement = _steps.take_jobs(tables, tuple(columns), self.now)
-        binds = {"p_ids": list(tokens), "p_tokens": list(tokens.values()), "p_owner": owner}
+        ids, tokens = zip(*claims, strict=True)
+        binds = {"p_ids": list(ids), "p_tokens": list(tokens), "p_owner": owner}
         return _noted(connection, connection.execute(statement, binds).all())
 
     def claim_due(

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from sqlalchemy import (
+    CHAR,
     Text,
     TypeDecorator,
     bindparam,
@@ -29,14 +30,28 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import StaticPool
 
+from rota._making import uuid_of
 from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose_scan, quoted
 from rota.datastores.sql.instants import micros
+from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import URL, ColumnElement, CompoundSelect, Connection, Select, Table
+    from sqlalchemy import (
+        URL,
+        BindParameter,
+        ColumnElement,
+        CompoundSelect,
+        Connection,
+        Select,
+        Subquery,
+        Table,
+    )
+    from sqlalchemy.engine import Dialect as Driver
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.sql.dml import UpdateBase
+    from sqlalchemy.types import TypeEngine
 
     from rota.abc import Clock
     from rota.datastores.sql.tables import Tables
@@ -57,9 +72,8 @@ TRANSIENT = (
 )
 
 
-FEW_TASKS = (
-    8  #: whose jobs are cheaper to read by as many as may be wanted than to follow one by one
-)
+#: whose jobs are cheaper to read by as many as may be wanted than to follow one by one
+FEW_TASKS = 8
 
 _FIRST_OF_MANY_TASKS = """
 WITH RECURSIVE walk(task_id, remaining, rank) AS (
@@ -86,6 +100,19 @@ ORDER BY walk.rank
 """
 
 
+class _Uuid(TypeDecorator[UUID]):
+    """A UUID as its hexadecimal digits."""
+
+    impl = CHAR(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: UUID | None, dialect: Driver) -> str | None:
+        return None if value is None else value.hex
+
+    def process_result_value(self, value: str | None, dialect: Driver) -> UUID | None:
+        return None if value is None else uuid_of(int(value, 16))
+
+
 class _Array(TypeDecorator[Any]):
     """A collection of texts, numbers or UUIDs, as JSON."""
 
@@ -100,6 +127,7 @@ class SQLite(Dialect):
     """A file of one host."""
 
     identifier = Text()
+    uuid: TypeEngine[Any] = _Uuid()
     drivers = ("aiosqlite",)
     in_threads = True
     has_schemas = False
@@ -183,14 +211,28 @@ class SQLite(Dialect):
     ) -> list[AnyRow]:
         """Read the jobs of few tasks; follow those of many in the index, always going on where the rank is lowest."""
         jobs = tables.jobs
-        binds: dict[str, Any] = {"p_limit": limit}
         if len(counts) <= FEW_TASKS:
-            for number, (task_id, count) in enumerate(counts):
-                binds |= {f"p_task_{number}": task_id, f"p_count_{number}": count}
-            return list(connection.execute(_first_of_few_tasks(tables, state, len(counts)), binds))
+            few = _first_of_few_tasks(tables, state, len(counts))
+            return list(connection.execute(few, {"p_limit": limit, **_count_binds(counts)}))
         many = text(_FIRST_OF_MANY_TASKS.format(jobs=quoted(connection, jobs), state=state))
-        binds["p_counts"] = json.dumps(counts)
+        binds = {"p_limit": limit, "p_counts": json.dumps(counts)}
         return list(connection.execute(many.columns(*jobs.c), binds))
+
+    def claim_ready(
+        self,
+        connection: Connection,
+        tables: Tables,
+        counts: Sequence[tuple[str, int]],
+        claim: Mapping[str, Any],
+        limit: int,
+    ) -> list[AnyRow] | None:
+        """Claim those of few tasks in one statement: nobody else writes as long as this transaction does."""
+        if len(counts) > FEW_TASKS or not connection.dialect.update_returning:
+            return None
+        binds = {"p_limit": limit, **_count_binds(counts)}
+        binds |= {f"p_{name}": value for name, value in claim.items()}
+        statement = _claim_ready(tables, len(counts), tuple(claim))
+        return list(connection.execute(statement, binds))
 
     def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
         """Look for the elements of one JSON array, so that the text of the statement is always the same."""
@@ -207,11 +249,19 @@ class SQLite(Dialect):
         return Failure.outage if passes else Failure.final
 
 
-@lru_cache
-def _first_of_few_tasks(tables: Tables, state: int, number: int) -> CompoundSelect[Any]:
-    jobs = tables.jobs
-    first = [
-        select(jobs)
+def _count_binds(counts: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    binds: dict[str, Any] = {}
+    for number, (task_id, count) in enumerate(counts):
+        binds |= {f"p_task_{number}": task_id, f"p_count_{number}": count}
+    return binds
+
+
+def _first_of_each(
+    jobs: Table, columns: Iterable[ColumnElement[Any]], state: int, number: int
+) -> list[Subquery]:
+    """Return a query for the first jobs of each of some tasks."""
+    return [
+        select(*columns)
         .where(
             jobs.c.state == literal_column(str(state)), jobs.c.task_id == bindparam(f"p_task_{n}")
         )
@@ -220,4 +270,25 @@ def _first_of_few_tasks(tables: Tables, state: int, number: int) -> CompoundSele
         .subquery()
         for n in range(number)
     ]
+
+
+@lru_cache
+def _first_of_few_tasks(tables: Tables, state: int, number: int) -> CompoundSelect[Any]:
+    first = _first_of_each(tables.jobs, tables.jobs.c, state, number)
     return union_all(*map(select, first)).order_by("rank").limit(bindparam("p_limit"))
+
+
+@lru_cache
+def _claim_ready(tables: Tables, number: int, names: tuple[str, ...]) -> UpdateBase:
+    jobs, c = tables.jobs, tables.jobs.c
+    limit: BindParameter[int] = bindparam("p_limit")
+    unlimited = select(c.id, c.rank).where(c.state == JobState.open.sql).order_by(c.rank)
+    first = _first_of_each(jobs, (c.id, c.rank), JobState.limited.value, number)
+    ready = union_all(*map(select, [unlimited.limit(limit).subquery(), *first])).subquery()
+    return (
+        update(jobs)
+        .where(c.id.in_(select(ready.c.id).order_by(ready.c.rank).limit(limit)))
+        .values({name: bindparam(f"p_{name}") for name in names})
+        .values(state=JobState.running.sql, token=c.token + 1)
+        .returning(*c)
+    )

@@ -182,6 +182,10 @@ class Claims:
         if situation.delayed is not None and situation.delayed <= situation.now:
             self._promote_due(connection, situation.now)
             situation = self._look(connection)
+        if accepted is None:
+            rows = self._claim_ready(connection, situation, scheduler_id, lease, limit)
+            if rows is not None:
+                return self._read_claimed(connection, situation.now, rows)
         rows = self._open_jobs(connection, limit, accepted)
         rows += self._limited_jobs(connection, limit, situation.heads, accepted)
         rows.sort(key=itemgetter(self._rank))
@@ -193,6 +197,21 @@ class Claims:
         for batch in in_batches([job.id for job in read.jobs]):
             connection.execute(self._claim, {"p_ids": batch, **owner})
         return ClaimedJobs(read.jobs, unreadable, at)
+
+    def _claim_ready(
+        self,
+        connection: Connection,
+        situation: _Situation,
+        scheduler_id: str,
+        lease: timedelta,
+        limit: int,
+    ) -> list[AnyRow] | None:
+        base = self._base
+        counts = [
+            (head.task_id, min(head.free, limit)) for head in situation.heads if head.free > 0
+        ]
+        claim = {"acquired_by": scheduler_id, "until": situation.now + micros_of(lease)}
+        return base.dialect.claim_ready(connection, base.tables, counts, claim, limit)
 
     def _read_claimed(self, connection: Connection, at: int, rows: list[AnyRow]) -> ClaimedJobs:
         rows.sort(key=itemgetter(self._rank))

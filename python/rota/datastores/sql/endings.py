@@ -187,26 +187,27 @@ class Endings:
     ) -> Sequence[JobRelease]:
         """End the jobs that have ended for good, if the database can do that at once; return the others."""
         base = self._base
-        done: dict[UUID, tuple[Job, JobResult]] = {}
+        done: dict[int, tuple[Job, JobResult]] = {}  # by the numbers of ids, which hash natively
         left = []
         for release in releases:
             job, result = release.job, release.result
-            if result is None or release.run_again_after is not None or job.id in done:
+            number = job.id.int
+            if result is None or release.run_again_after is not None or number in done:
                 left.append(release)  # of two claims of a job one at most is current
             else:
-                done[job.id] = job, result
+                done[number] = job, result
         if not done:
             return releases
-        tokens = {job_id: job.token for job_id, (job, _) in done.items()}
+        claims = [(job.id, job.token) for job, _ in done.values()]
         taken = base.dialect.take_jobs(
-            connection, base.tables, _TAKEN, scheduler_id, tokens, base.moment()
+            connection, base.tables, _TAKEN, scheduler_id, claims, base.moment()
         )
         if taken is None:
             return releases
-        rows = {row.id: row for row in taken}
+        rows = {row.id.int: row for row in taken}
         finals = []
-        for job, result in done.values():
-            row = rows.get(job.id)
+        for number, (job, result) in done.items():
+            row = rows.get(number)
             if row is None:
                 ended.refused.add(job.id)
                 continue
