@@ -50,7 +50,6 @@ __all__ = [
     "Values",
     "by_id_only",
     "held",
-    "loose_scan",
     "quoted",
 ]
 
@@ -174,6 +173,16 @@ class Dialect(ABC):
 
         It must not read all ready jobs, which can be many for one task.
         """
+
+    def free_slots(self, tables: Tables) -> ColumnElement[int]:
+        """Return how many more jobs may start of a task that is limited, of which there is a row."""
+        jobs, tasks = tables.jobs, tables.tasks
+        running = (
+            select(func.count())
+            .where(jobs.c.state == JobState.running.sql, jobs.c.task_id == tasks.c.id)
+            .scalar_subquery()
+        )
+        return tasks.c.max_running_jobs - running
 
     @abstractmethod
     def first_of_tasks(
@@ -322,21 +331,3 @@ def by_id_only(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 def quoted(connection: Connection, table: Table) -> str:
     """Return the full name of a table for use in SQL text."""
     return connection.dialect.identifier_preparer.format_table(table)
-
-
-def loose_scan(tables: Tables) -> Select[Any]:
-    """Return the query of `Dialect.ready_heads` for databases that do not jump from task to task by themselves."""
-    jobs = tables.jobs
-    is_ready = jobs.c.state == JobState.limited.sql
-    first_task = select(jobs.c.task_id).where(is_ready).order_by(jobs.c.task_id).limit(1)
-    tasks = select(first_task.scalar_subquery().label("task_id")).cte("ready", recursive=True)
-    next_task = first_task.where(jobs.c.task_id > tasks.c.task_id)
-    tasks = tasks.union_all(select(next_task.scalar_subquery()).where(tasks.c.task_id.is_not(None)))
-    first_rank = (
-        select(jobs.c.rank)
-        .where(is_ready, jobs.c.task_id == tasks.c.task_id)
-        .order_by(jobs.c.rank)
-        .limit(1)
-        .scalar_subquery()
-    )
-    return select(tasks.c.task_id, first_rank.label("rank")).where(tasks.c.task_id.is_not(None))

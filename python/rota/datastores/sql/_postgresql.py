@@ -32,7 +32,6 @@ from rota.datastores.sql._dialect import (
     Values,
     by_id_only,
     held,
-    loose_scan,
 )
 from rota.datastores.sql.tables import JobState
 
@@ -189,7 +188,12 @@ class PostgreSQL(Dialect):
 
     def ready_heads(self, tables: Tables) -> Select[Any]:
         """Jump from task to task in the index."""
-        return loose_scan(tables)
+        heads = _steps.heads(tables)
+        return select(heads.c.task_id, heads.c.rank)
+
+    def free_slots(self, tables: Tables) -> ColumnElement[int]:
+        """Count in the order of an index."""
+        return _steps.free_slots(tables)
 
     def first_of_tasks(
         self,

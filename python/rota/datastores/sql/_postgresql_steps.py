@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Text,
     bindparam,
+    case,
     delete,
     func,
     lateral,
@@ -26,16 +27,24 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
-from rota.datastores.sql._dialect import by_id_only, held, loose_scan
+from rota.datastores.sql._dialect import by_id_only, held
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select, Update
+    from sqlalchemy import CTE, ColumnElement, Select, Update
     from sqlalchemy.sql.dml import UpdateBase
 
     from rota.datastores.sql.tables import Tables
 
-__all__ = ["TRANSACTION", "claim_due", "claim_jobs", "lock_slots", "take_jobs"]
+__all__ = [
+    "TRANSACTION",
+    "claim_due",
+    "claim_jobs",
+    "free_slots",
+    "heads",
+    "lock_slots",
+    "take_jobs",
+]
 
 #: the number of a transaction that has written
 TRANSACTION: ColumnElement[str] = literal_column(
@@ -43,28 +52,53 @@ TRANSACTION: ColumnElement[str] = literal_column(
 )
 
 
-def _free(tables: Tables) -> ColumnElement[int]:
-    """Return how many more jobs of a task may start."""
+def free_slots(tables: Tables) -> ColumnElement[int]:
+    """Return how many more jobs of a task may start.
+
+    Those that run are counted in the order of an index, because PostgreSQL then reads nothing but that. Otherwise it
+    may choose to collect the places of all jobs that have ever run and look into each, until the table is vacuumed.
+    """
     jobs, tasks = tables.jobs, tables.tasks
     running = (
-        select(func.count())
+        select(jobs.c.rank)
         .where(jobs.c.state == JobState.running.sql, jobs.c.task_id == tasks.c.id)
-        .scalar_subquery()
+        .order_by(jobs.c.rank)
+        .limit(tasks.c.max_running_jobs)
+        .correlate(tasks)
+        .subquery("running")
     )
-    return tasks.c.max_running_jobs - running
+    return tasks.c.max_running_jobs - select(func.count(running.c.rank)).scalar_subquery()
+
+
+def heads(tables: Tables) -> CTE:
+    """Jump from task to task in the index; return the limited tasks with ready jobs, each with its first rank."""
+    c = tables.jobs.c
+    first = (
+        select(c.task_id, c.rank)
+        .where(c.state == JobState.limited.sql)
+        .order_by(c.task_id, c.rank)
+        .limit(literal_column("1"))
+    )
+    found = select(first.subquery()).cte("heads", recursive=True)
+    following = lateral(first.where(c.task_id > found.c.task_id))
+    return found.union_all(select(following).select_from(found.join(following, true())))
 
 
 @lru_cache
 def lock_slots(tables: Tables, now: ColumnElement[int]) -> Select[Any]:
-    """Lock the slots of limited tasks that have ready jobs and seem to have room; return their ids, and the time."""
+    """Lock the slots of limited tasks that have ready jobs; return their ids, and the time.
+
+    If there are too many of these tasks to claim jobs of all, those are left out that seem to have no room.
+    """
     jobs, tasks, slots = tables.jobs, tables.tasks, tables.slots
-    heads = loose_scan(tables).subquery("heads")
+    ready, limit = heads(tables), bindparam("p_limit", type_=BigInteger())
+    are_few = select(func.count()).select_from(ready).scalar_subquery() <= limit
     hopeful = (
-        select(heads.c.task_id)
-        .join(tasks, tasks.c.id == heads.c.task_id)
-        .where(_free(tables) > 0)
-        .order_by(heads.c.rank)
-        .limit(bindparam("p_limit"))
+        select(ready.c.task_id)
+        .join(tasks, tasks.c.id == ready.c.task_id)
+        .where(case((are_few, true()), else_=free_slots(tables) > 0))
+        .order_by(ready.c.rank)
+        .limit(limit)
     )
     locked = (
         select(slots.c.task_id)
@@ -89,7 +123,7 @@ def claim_jobs(tables: Tables) -> Update:
         bindparam("p_task_ids", type_=ARRAY(Text(), dimensions=1))
     ).column_valued("locked")
     room = (
-        select(tasks.c.id, func.least(_free(tables), limit).label("room"))
+        select(tasks.c.id, func.least(free_slots(tables), limit).label("room"))
         .where(tasks.c.id.in_(select(task_ids)))
         .cte("room")
     )

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 
 from rota._making import uuid_of
-from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, loose_scan, quoted
+from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, quoted
 from rota.datastores.sql.instants import micros
 from rota.datastores.sql.tables import JobState
 
@@ -199,7 +199,22 @@ class SQLite(Dialect):
 
     def ready_heads(self, tables: Tables) -> Select[Any]:
         """Jump from task to task in the index."""
-        return loose_scan(tables)
+        jobs = tables.jobs
+        is_ready = jobs.c.state == JobState.limited.sql
+        first_task = select(jobs.c.task_id).where(is_ready).order_by(jobs.c.task_id).limit(1)
+        tasks = select(first_task.scalar_subquery().label("task_id")).cte("ready", recursive=True)
+        next_task = first_task.where(jobs.c.task_id > tasks.c.task_id)
+        tasks = tasks.union_all(
+            select(next_task.scalar_subquery()).where(tasks.c.task_id.is_not(None))
+        )
+        first_rank = (
+            select(jobs.c.rank)
+            .where(is_ready, jobs.c.task_id == tasks.c.task_id)
+            .order_by(jobs.c.rank)
+            .limit(1)
+            .scalar_subquery()
+        )
+        return select(tasks.c.task_id, first_rank.label("rank")).where(tasks.c.task_id.is_not(None))
 
     def first_of_tasks(
         self,

@@ -83,12 +83,7 @@ class Claims:
         dialect, tables = base.dialect, base.tables
         table, c = tables.jobs, tables.jobs.c
         task, slots = tables.tasks, tables.slots
-        running = (
-            select(func.count())
-            .where(c.state == JobState.running.sql, c.task_id == task.c.id)
-            .scalar_subquery()
-        )
-        free = task.c.max_running_jobs - running
+        free = dialect.free_slots(tables)
 
         def first_until(state: JobState) -> ScalarSelect[Any]:
             return select(func.min(c.until)).where(c.state == state.sql).scalar_subquery()
