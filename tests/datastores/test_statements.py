@@ -176,7 +176,9 @@ async def kept_plan(bench: Bench, statement: str) -> str:
     async with bench.engine.connect() as connection:
         await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
         await connection.exec_driver_sql(f"PREPARE prepared AS {statement}")
-        rows = await connection.exec_driver_sql(f"EXPLAIN EXECUTE prepared {given and f'({given})'}")
+        rows = await connection.exec_driver_sql(
+            f"EXPLAIN EXECUTE prepared {given and f'({given})'}"
+        )
         plan = "\n".join(row[0] for row in rows)
         await connection.exec_driver_sql("DEALLOCATE prepared")
     return plan

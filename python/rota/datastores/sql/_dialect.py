@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -47,6 +47,7 @@ __all__ = [
     "AnyRow",
     "Dialect",
     "Failure",
+    "Share",
     "Values",
     "by_id_only",
     "held",
@@ -65,6 +66,18 @@ class Failure(Enum):
     conflict = auto()  #: transactions got in each other's way: try again
     outage = auto()  #: the database is not there, or not well: try again
     final = auto()  #: it would fail again
+
+
+class Share(NamedTuple):
+    """The jobs of a task that may be claimed.
+
+    :param most: how many they are, at most
+    :param rank: which none of them comes before. Indexes may still have many that did and are gone.
+    """
+
+    task_id: str
+    most: int
+    rank: bytes
 
 
 class Dialect(ABC):
@@ -89,6 +102,8 @@ class Dialect(ABC):
     has_schemas: ClassVar[bool] = True
     #: whether an answer can be lost on its way after the server has committed
     is_remote: ClassVar[bool] = True
+    #: whether nobody else writes as long as a transaction does
+    writes_alone: ClassVar[bool] = False
     #: after how many seconds the server ends a transaction that a stopped process has left open, if it can
     idle_seconds: ClassVar[int] = 30
     #: whether the evidence of commits is left in the table of operations
@@ -190,10 +205,10 @@ class Dialect(ABC):
         connection: Connection,
         tables: Tables,
         state: int,
-        counts: Sequence[tuple[str, int]],
+        shares: Sequence[Share],
         limit: int,
     ) -> list[AnyRow]:
-        """Return the first rows in the order of rank among the first *count* jobs of each task, locked.
+        """Return the first rows in the order of rank among those that are the shares of tasks, locked.
 
         Rows that are locked already are left out. It must not read all ready jobs.
         """
@@ -210,11 +225,11 @@ class Dialect(ABC):
         self,
         connection: Connection,
         tables: Tables,
-        counts: Sequence[tuple[str, int]],
+        shares: Sequence[Share],
         claim: Mapping[str, Any],
         limit: int,
     ) -> list[AnyRow] | None:
-        """Claim the first jobs among those without a limit and the first *count* of limited tasks; return their rows.
+        """Claim the first jobs among those without a limit and the shares of limited tasks; return their rows.
 
         It is for databases where nobody else can have claimed jobs since these were counted.
 

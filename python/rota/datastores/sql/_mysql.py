@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeDecorator
 
 from rota._environment import new_id
 from rota._making import uuid_of
-from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, quoted
+from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Share, Values, quoted
 from rota.datastores.sql.tables import RANK_BYTES, JobState
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class MySQL(Dialect):
         connection: Connection,
         tables: Tables,
         state: int,
-        counts: Sequence[tuple[str, int]],
+        shares: Sequence[Share],
         limit: int,
     ) -> list[AnyRow]:
         """Unite one query for each task; of the server's choice, it might read the jobs of all of them."""
@@ -238,17 +238,18 @@ class MySQL(Dialect):
         index = connection.dialect.identifier_preparer.quote(tables.jobs_by_task)
         one = (
             f"SELECT {names} FROM {table} FORCE INDEX ({index})"
-            f" WHERE state = {state} AND task_id = :p_task_{{0}}"
+            f" WHERE state = {state} AND task_id = :p_task_{{0}} AND `rank` >= :p_rank_{{0}}"
             " ORDER BY `rank` LIMIT :p_count_{0} FOR UPDATE SKIP LOCKED"
         )
         binds: dict[str, Any] = {}
-        for number, (task_id, count) in enumerate(counts):
+        for number, (task_id, count, rank) in enumerate(shares):
             binds[f"p_task_{number}"] = task_id
             binds[f"p_count_{number}"] = min(count, limit)
-        if len(counts) == 1:  # a union would be written to disk, as columns of any length are
+            binds[f"p_rank_{number}"] = rank
+        if len(shares) == 1:  # a union would be written to disk, as columns of any length are
             statement = text(one.format(0))
         else:
-            union = " UNION ALL ".join(f"({one.format(number)})" for number in range(len(counts)))
+            union = " UNION ALL ".join(f"({one.format(number)})" for number in range(len(shares)))
             statement = text(f"SELECT * FROM ({union}) AS jobs ORDER BY `rank` LIMIT :p_limit")
             binds["p_limit"] = limit
         return list(connection.execute(statement.columns(*jobs.c), binds))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from sqlalchemy import (
     BigInteger,
     Integer,
+    LargeBinary,
     Text,
     bindparam,
     func,
@@ -29,6 +30,7 @@ from rota.datastores.sql._dialect import (
     AnyRow,
     Dialect,
     Failure,
+    Share,
     Values,
     by_id_only,
     held,
@@ -200,14 +202,14 @@ class PostgreSQL(Dialect):
         connection: Connection,
         tables: Tables,
         state: int,
-        counts: Sequence[tuple[str, int]],
+        shares: Sequence[Share],
         limit: int,
     ) -> list[AnyRow]:
         """Look into the index once for each task."""
-        task_ids, numbers = zip(*counts, strict=True)
+        names = ("p_tasks", "p_counts", "p_ranks")
+        binds = dict(zip(names, map(list, zip(*shares, strict=True)), strict=True))
         statement = _first_of_tasks(tables, JobState(state))
-        binds = {"p_tasks": list(task_ids), "p_counts": list(numbers), "p_limit": limit}
-        return list(connection.execute(statement, binds))
+        return list(connection.execute(statement, {"p_limit": limit, **binds}))
 
     # steps that are one statement
 
@@ -220,6 +222,7 @@ class PostgreSQL(Dialect):
             return None
         binds = {
             "p_task_ids": locked.task_ids or [],
+            "p_ranks": locked.ranks or [],
             "p_limit": limit,
             "p_owner": owner,
             "p_until": locked.now + lease,
@@ -358,13 +361,18 @@ def _first_of_tasks(tables: Tables, state: JobState) -> Select[Any]:
         func.unnest(
             bindparam("p_tasks", type_=ARRAY(Text(), dimensions=1)),
             bindparam("p_counts", type_=ARRAY(Integer(), dimensions=1)),
+            bindparam("p_ranks", type_=ARRAY(LargeBinary(), dimensions=1)),
         )
-        .table_valued("task_id", "count", name="given")
+        .table_valued("task_id", "count", "rank", name="given")
         .render_derived()
     )
     found = lateral(
         select(jobs)
-        .where(jobs.c.state == state.sql, jobs.c.task_id == given.c.task_id)
+        .where(
+            jobs.c.state == state.sql,
+            jobs.c.task_id == given.c.task_id,
+            jobs.c.rank >= given.c.rank,
+        )
         .order_by(jobs.c.rank)
         .limit(given.c.count)
         .with_for_update(skip_locked=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
+    LargeBinary,
     Text,
     bindparam,
     case,
@@ -86,7 +87,7 @@ def heads(tables: Tables) -> CTE:
 
 @lru_cache
 def lock_slots(tables: Tables, now: ColumnElement[int]) -> Select[Any]:
-    """Lock the slots of limited tasks that have ready jobs; return their ids, and the time.
+    """Lock the slots of limited tasks that have ready jobs; return their ids with their first ranks, and the time.
 
     If there are too many of these tasks to claim jobs of all, those are left out that seem to have no room.
     """
@@ -107,10 +108,19 @@ def lock_slots(tables: Tables, now: ColumnElement[int]) -> Select[Any]:
         .cte("locked")
     )
     delayed = select(func.min(jobs.c.until)).where(jobs.c.state == JobState.delayed.sql)
+    found = (
+        select(
+            func.array_agg(locked.c.task_id).label("task_ids"),
+            func.array_agg(ready.c.rank, type_=ARRAY(LargeBinary())).label("ranks"),
+        )
+        .select_from(locked.join(ready, ready.c.task_id == locked.c.task_id))
+        .subquery("found")
+    )
     return select(
         now.label("now"),
         delayed.scalar_subquery().label("delayed"),
-        select(func.array_agg(locked.c.task_id)).scalar_subquery().label("task_ids"),
+        found.c.task_ids,
+        found.c.ranks,
     )
 
 
@@ -119,17 +129,22 @@ def claim_jobs(tables: Tables) -> Update:
     """Claim the first jobs among those without a limit and those of tasks whose slots are locked."""
     jobs, tasks = tables.jobs, tables.tasks
     c, limit = jobs.c, bindparam("p_limit", type_=BigInteger())
-    task_ids = func.unnest(
-        bindparam("p_task_ids", type_=ARRAY(Text(), dimensions=1))
-    ).column_valued("locked")
+    locked = (
+        func.unnest(
+            bindparam("p_task_ids", type_=ARRAY(Text(), dimensions=1)),
+            bindparam("p_ranks", type_=ARRAY(LargeBinary(), dimensions=1)),
+        )
+        .table_valued("task_id", "rank", name="locked")
+        .render_derived()
+    )
     room = (
-        select(tasks.c.id, func.least(free_slots(tables), limit).label("room"))
-        .where(tasks.c.id.in_(select(task_ids)))
+        select(tasks.c.id, locked.c.rank, func.least(free_slots(tables), limit).label("room"))
+        .select_from(locked.join(tasks, tasks.c.id == locked.c.task_id))
         .cte("room")
     )
     limited = lateral(
         select(c.id, c.rank)
-        .where(c.state == JobState.limited.sql, c.task_id == room.c.id)
+        .where(c.state == JobState.limited.sql, c.task_id == room.c.id, c.rank >= room.c.rank)
         .order_by(c.rank)
         .limit(func.greatest(room.c.room, 0))
         .with_for_update(skip_locked=True)

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 
 from rota._making import uuid_of
-from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Values, quoted
+from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Share, Values, quoted
 from rota.datastores.sql.instants import micros
 from rota.datastores.sql.tables import JobState
 
@@ -132,6 +132,7 @@ class SQLite(Dialect):
     in_threads = True
     has_schemas = False
     is_remote = False
+    writes_alone = True
     now = bindparam("p_now", type_=Dialect.micros)
 
     def engine_options(self, url: URL) -> dict[str, Any]:
@@ -221,32 +222,32 @@ class SQLite(Dialect):
         connection: Connection,
         tables: Tables,
         state: int,
-        counts: Sequence[tuple[str, int]],
+        shares: Sequence[Share],
         limit: int,
     ) -> list[AnyRow]:
         """Read the jobs of few tasks; follow those of many in the index, always going on where the rank is lowest."""
         jobs = tables.jobs
-        if len(counts) <= FEW_TASKS:
-            few = _first_of_few_tasks(tables, state, len(counts))
-            return list(connection.execute(few, {"p_limit": limit, **_count_binds(counts)}))
+        if len(shares) <= FEW_TASKS:
+            few = _first_of_few_tasks(tables, state, len(shares))
+            return list(connection.execute(few, {"p_limit": limit, **_share_binds(shares)}))
         many = text(_FIRST_OF_MANY_TASKS.format(jobs=quoted(connection, jobs), state=state))
-        binds = {"p_limit": limit, "p_counts": json.dumps(counts)}
+        binds = {"p_limit": limit, "p_counts": json.dumps([share[:2] for share in shares])}
         return list(connection.execute(many.columns(*jobs.c), binds))
 
     def claim_ready(
         self,
         connection: Connection,
         tables: Tables,
-        counts: Sequence[tuple[str, int]],
+        shares: Sequence[Share],
         claim: Mapping[str, Any],
         limit: int,
     ) -> list[AnyRow] | None:
         """Claim those of few tasks in one statement: nobody else writes as long as this transaction does."""
-        if len(counts) > FEW_TASKS or not connection.dialect.update_returning:
+        if len(shares) > FEW_TASKS or not connection.dialect.update_returning:
             return None
-        binds = {"p_limit": limit, **_count_binds(counts)}
+        binds = {"p_limit": limit, **_share_binds(shares)}
         binds |= {f"p_{name}": value for name, value in claim.items()}
-        statement = _claim_ready(tables, len(counts), tuple(claim))
+        statement = _claim_ready(tables, len(shares), tuple(claim))
         return list(connection.execute(statement, binds))
 
     def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
@@ -264,9 +265,9 @@ class SQLite(Dialect):
         return Failure.outage if passes else Failure.final
 
 
-def _count_binds(counts: Sequence[tuple[str, int]]) -> dict[str, Any]:
+def _share_binds(shares: Sequence[Share]) -> dict[str, Any]:
     binds: dict[str, Any] = {}
-    for number, (task_id, count) in enumerate(counts):
+    for number, (task_id, count, _) in enumerate(shares):
         binds |= {f"p_task_{number}": task_id, f"p_count_{number}": count}
     return binds
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, exists, func, select, true, update
 
+from rota.datastores.sql._dialect import Share
 from rota.datastores.sql.base import Claim, in_batches
 from rota.datastores.sql.instants import duration, instant, micros_of
 from rota.datastores.sql.jobs import ReadJobs
@@ -44,7 +45,7 @@ class _Head(NamedTuple):
     """A limited task with jobs that are ready.
 
     :param rank: that of the first of these jobs
-    :param free: how many of them may start
+    :param free: how many of them may start, at most
     """
 
     task_id: str
@@ -94,8 +95,10 @@ class Claims:
         ).subquery("clock")
         self._lease_end = select(first_until(JobState.running))
         heads = dialect.ready_heads(tables).subquery("heads")
-        self._situation = select(clock, heads.c.task_id, heads.c.rank, free).select_from(
-            clock.outerjoin(heads, true()).outerjoin(task, task.c.id == heads.c.task_id)
+        with_heads = clock.outerjoin(heads, true())
+        self._uncounted = select(clock, heads.c.task_id, heads.c.rank).select_from(with_heads)
+        self._counted = select(clock, heads.c.task_id, heads.c.rank, free).select_from(
+            with_heads.outerjoin(task, task.c.id == heads.c.task_id)
         )
         self._free = select(task.c.id, free).where(dialect.among(task.c.id, "p_ids"))
         self._lock_slots = (
@@ -173,10 +176,10 @@ class Claims:
             )
             if claimed is not None:
                 return self._read_claimed(connection, *claimed)
-        situation = self._look(connection)
+        situation = self._look_ahead(connection, limit)
         if situation.delayed is not None and situation.delayed <= situation.now:
             self._promote_due(connection, situation.now)
-            situation = self._look(connection)
+            situation = self._look_ahead(connection, limit)
         if accepted is None:
             rows = self._claim_ready(connection, situation, scheduler_id, lease, limit)
             if rows is not None:
@@ -202,11 +205,13 @@ class Claims:
         limit: int,
     ) -> list[AnyRow] | None:
         base = self._base
-        counts = [
-            (head.task_id, min(head.free, limit)) for head in situation.heads if head.free > 0
+        shares = [
+            Share(head.task_id, min(head.free, limit), head.rank)
+            for head in situation.heads
+            if head.free > 0
         ]
         claim = {"acquired_by": scheduler_id, "until": situation.now + micros_of(lease)}
-        return base.dialect.claim_ready(connection, base.tables, counts, claim, limit)
+        return base.dialect.claim_ready(connection, base.tables, shares, claim, limit)
 
     def _read_claimed(self, connection: Connection, at: int, rows: list[AnyRow]) -> ClaimedJobs:
         rows.sort(key=itemgetter(self._rank))
@@ -229,9 +234,23 @@ class Claims:
         return tagged & accept.task_ids if accept.task_ids else tagged
 
     def _look(self, connection: Connection) -> _Situation:
-        rows = connection.execute(self._situation, self._base.moment()).all()
+        rows = connection.execute(self._counted, self._base.moment()).all()
         now, delayed = rows[0][:2]
         heads = [_Head(*row[2:]) for row in rows if row[2] is not None]
+        return _Situation(now, delayed, heads)
+
+    def _look_ahead(self, connection: Connection, limit: int) -> _Situation:
+        """Look before slots are locked, after which what runs is counted anew.
+
+        So it need not be counted before if all slots can be locked.
+        """
+        if self._base.dialect.writes_alone:
+            return self._look(connection)
+        rows = connection.execute(self._uncounted, self._base.moment()).all()
+        if len(rows) > limit:
+            return self._look(connection)
+        now, delayed = rows[0][:2]
+        heads = [_Head(task_id, rank, limit) for _, _, task_id, rank in rows if task_id is not None]
         return _Situation(now, delayed, heads)
 
     def _promote_due(self, connection: Connection, now: int) -> None:
@@ -250,8 +269,8 @@ class Claims:
     ) -> list[AnyRow]:
         if accepted is None:
             return list(connection.execute(self._open, {"p_limit": limit}))
-        counts = [(task_id, limit) for task_id in sorted(accepted)]
-        return self._first(connection, JobState.open, counts, limit)
+        shares = [Share(task_id, limit, b"") for task_id in sorted(accepted)]
+        return self._first(connection, JobState.open, shares, limit)
 
     def _limited_jobs(
         self,
@@ -269,27 +288,27 @@ class Claims:
         hopeful = sorted(hopeful, key=lambda head: head.rank)[:limit]
         if not hopeful:
             return []
-        ids = sorted(head.task_id for head in hopeful)
-        locked = list(connection.execute(self._lock_slots, {"p_ids": ids}).scalars())
+        ranks = {head.task_id: head.rank for head in hopeful}
+        locked = list(connection.execute(self._lock_slots, {"p_ids": sorted(ranks)}).scalars())
         # Only what is read after the lock was had is certain to know of all that runs.
-        counts = [
-            (task_id, min(free, limit))
+        shares = [
+            Share(task_id, min(free, limit), ranks[task_id])
             for task_id, free in connection.execute(self._free, {"p_ids": locked})
             if free > 0
         ]
-        return self._first(connection, JobState.limited, counts, limit)
+        return self._first(connection, JobState.limited, shares, limit)
 
     def _first(
         self,
         connection: Connection,
         state: JobState,
-        counts: Sequence[tuple[str, int]],
+        shares: Sequence[Share],
         limit: int,
     ) -> list[AnyRow]:
-        if not counts:
+        if not shares:
             return []
         base = self._base
-        return base.dialect.first_of_tasks(connection, base.tables, state.value, counts, limit)
+        return base.dialect.first_of_tasks(connection, base.tables, state.value, shares, limit)
 
     def time_to_next(self, connection: Connection, accept: JobFilter | None) -> timedelta | None:
         """Return how long until a job can be claimed, or its lease runs out; `None` if there is nothing to wait for."""
