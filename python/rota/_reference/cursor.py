@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, tzinfo
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from rota._reference.civil import DAY_OF_ORDINAL_ZERO
@@ -25,7 +25,11 @@ _MAX_DELTAS = 4096
 
 
 class Cursor:
-    """A position in a plan. One thread at a time moves it; the others wait."""
+    """A position in a plan. One thread at a time moves it; the others wait.
+
+    What interrupts a move, as Ctrl-C does, leaves it where it was, and does not leave it locked: that is why the lock
+    is taken by `with` only. A signal handler may move it meanwhile.
+    """
 
     __slots__ = ("_lock", "_series", "_state", "plan")
 
@@ -33,7 +37,7 @@ class Cursor:
         self.plan = plan
         self._series = series
         self._state = state
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def state(self) -> State:
@@ -46,28 +50,38 @@ class Cursor:
             fire = self._series.advance(self._state)
             if fire is None:
                 return None
-            at, zone, self._state = fire
-            return zone.to_datetime(at)
+            at, zone, state = fire
+            moment = zone.to_datetime(at)
+            self._state = state
+            return moment
 
     def next_n(self, n: int) -> list[datetime]:
         """Move over the next `n` fire times and return them; if that raises, stay."""
-        return list(map(_stamp, self._advance(n)))
+        with self._lock:
+            fires = self._ahead(n)
+            moments = list(map(_stamp, fires))
+            if fires:
+                self._state = fires[-1][2]
+        return moments
 
     def next_micros(self, n: int) -> memoryview:
         """Move over the next `n` fire times and return them as 64-bit integers in memory that cannot be written.
 
         If that raises, stay.
         """
-        return micros([at for at, _, _ in self._advance(n)])
-
-    def _advance(self, n: int) -> list[Fire]:
-        found: list[Fire] = []
         with self._lock:
-            state = self._state
-            while len(found) < n and (fire := self._series.advance(state)) is not None:
-                state = fire[2]
-                found.append(fire)
-            self._state = state
+            fires = self._ahead(n)
+            instants = micros([at for at, _, _ in fires])
+            if fires:
+                self._state = fires[-1][2]
+        return instants
+
+    def _ahead(self, n: int) -> list[Fire]:
+        found: list[Fire] = []
+        state = self._state
+        while len(found) < n and (fire := self._series.advance(state)) is not None:
+            state = fire[2]
+            found.append(fire)
         return found
 
     def due(
@@ -95,8 +109,9 @@ class Cursor:
                     assert latest is not None
                     kept = [self._series.zone_of(last).to_datetime(latest)]
                 state = last
+            moment = None if following is None else _stamp(following)
             self._state = state if following is None else following[2]
-        return kept, None if following is None else _stamp(following)
+        return kept, moment
 
 
 class SimpleCursor(Cursor):
@@ -113,21 +128,23 @@ class SimpleCursor(Cursor):
         self._wall_at = self._plain_end = MIN_MICROS - 1
 
     def next(self) -> datetime | None:
-        lock = self._lock
-        lock.acquire()  # not `with`, which takes twice as long
-        try:
-            return self._next()
-        finally:
-            lock.release()
+        with self._lock:
+            return self._search()
 
     def next_n(self, n: int) -> list[datetime]:
-        # One by one is faster, and nothing is lost: this search has no limit that it could reach.
         found: list[datetime] = []
-        while len(found) < n and (moment := self.next()) is not None:
-            found.append(moment)
+        with self._lock:
+            before = self._state
+            try:
+                while len(found) < n and (moment := self.next()) is not None:
+                    found.append(moment)
+            except BaseException:
+                self._plain_end = MIN_MICROS - 1
+                self._state = before
+                raise
         return found
 
-    def _next(self) -> datetime | None:
+    def _search(self) -> datetime | None:
         state: int | None = self._state  # type: ignore[assignment]  # it is checked, and never a list
         at = self._series.first_after(MIN_MICROS - 1 if state is None else state)
         if at is None:
@@ -156,19 +173,15 @@ class PeriodicCursor(SimpleCursor):
         self._delta = timedelta(0, 0, period)
 
     def next(self) -> datetime | None:
-        lock = self._lock
-        lock.acquire()
-        try:
+        with self._lock:
             at = self._wall_at + self._period
             if at < self._plain_end and self._state == self._wall_at:
                 self._wall = wall = self._wall + self._delta
                 self._wall_at = self._state = at
                 return wall
-            answer = self._next()
+            answer = self._search()
             self._plain_end = min(self._plain_end, self._series.end + 1)
             return answer
-        finally:
-            lock.release()
 
 
 class MonthlyCursor(SimpleCursor):
@@ -186,9 +199,7 @@ class MonthlyCursor(SimpleCursor):
         self._time_of_day = 0
 
     def next(self) -> datetime | None:
-        lock = self._lock
-        lock.acquire()
-        try:
+        with self._lock:
             if self._state != self._wall_at:
                 return self._search()
             index = self._month + self._months
@@ -204,11 +215,9 @@ class MonthlyCursor(SimpleCursor):
             self._month = index
             self._wall_at = self._state = at
             return wall
-        finally:
-            lock.release()
 
     def _search(self) -> datetime | None:
-        wall = self._next()
+        wall = super()._search()
         if wall is not None:
             self._month = wall.year * 12 + wall.month - 1
             self._parts = (
