@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     LargeBinary,
     Text,
+    and_,
     bindparam,
     case,
     delete,
@@ -89,7 +90,9 @@ def heads(tables: Tables) -> CTE:
 def lock_slots(tables: Tables, now: ColumnElement[int]) -> Select[Any]:
     """Lock the slots of limited tasks that have ready jobs; return their ids with their first ranks, and the time.
 
-    If there are too many of these tasks to claim jobs of all, those are left out that seem to have no room.
+    Tasks that seem to have no room are left out. A limit of more jobs than are wanted is taken for room: what runs is
+    counted after the lock was had, in any case. Only if jobs of all these tasks cannot be claimed at once, so that some
+    could hide others, is it counted before for all of them.
     """
     jobs, tasks, slots = tables.jobs, tables.tasks, tables.slots
     ready, limit = heads(tables), bindparam("p_limit", type_=BigInteger())
@@ -97,7 +100,12 @@ def lock_slots(tables: Tables, now: ColumnElement[int]) -> Select[Any]:
     hopeful = (
         select(ready.c.task_id)
         .join(tasks, tasks.c.id == ready.c.task_id)
-        .where(case((are_few, true()), else_=free_slots(tables) > 0))
+        .where(
+            case(
+                (and_(are_few, tasks.c.max_running_jobs > limit), true()),
+                else_=free_slots(tables) > 0,
+            )
+        )
         .order_by(ready.c.rank)
         .limit(limit)
     )

@@ -6,13 +6,14 @@ import json
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, exists, func, select, true, update
+from sqlalchemy import bindparam, case, exists, func, select, true, update
 
 from rota.datastores.sql._dialect import Share
 from rota.datastores.sql.base import Claim, in_batches
 from rota.datastores.sql.instants import duration, instant, micros_of
 from rota.datastores.sql.jobs import ReadJobs
 from rota.datastores.sql.tables import JobState
+from rota.model._validation import MAX_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -95,10 +96,10 @@ class Claims:
         ).subquery("clock")
         self._lease_end = select(first_until(JobState.running))
         heads = dialect.ready_heads(tables).subquery("heads")
-        with_heads = clock.outerjoin(heads, true())
-        self._uncounted = select(clock, heads.c.task_id, heads.c.rank).select_from(with_heads)
-        self._counted = select(clock, heads.c.task_id, heads.c.rank, free).select_from(
-            with_heads.outerjoin(task, task.c.id == heads.c.task_id)
+        is_wide = task.c.max_running_jobs > bindparam("p_wide")
+        guess = case((is_wide, task.c.max_running_jobs), else_=free)
+        self._situation = select(clock, heads.c.task_id, heads.c.rank, guess).select_from(
+            clock.outerjoin(heads, true()).outerjoin(task, task.c.id == heads.c.task_id)
         )
         self._free = select(task.c.id, free).where(dialect.among(task.c.id, "p_ids"))
         self._lock_slots = (
@@ -233,8 +234,12 @@ class Claims:
         }
         return tagged & accept.task_ids if accept.task_ids else tagged
 
-    def _look(self, connection: Connection) -> _Situation:
-        rows = connection.execute(self._counted, self._base.moment()).all()
+    def _look(self, connection: Connection, wide: int = MAX_LIMIT) -> _Situation:
+        """Look what there is to claim.
+
+        :param wide: take limits above this for free, without counting what runs
+        """
+        rows = connection.execute(self._situation, {"p_wide": wide, **self._base.moment()}).all()
         now, delayed = rows[0][:2]
         heads = [_Head(*row[2:]) for row in rows if row[2] is not None]
         return _Situation(now, delayed, heads)
@@ -242,16 +247,12 @@ class Claims:
     def _look_ahead(self, connection: Connection, limit: int) -> _Situation:
         """Look before slots are locked, after which what runs is counted anew.
 
-        So it need not be counted before if all slots can be locked.
+        It need not be counted before for tasks that may run more jobs than are wanted, unless these could hide others.
         """
         if self._base.dialect.writes_alone:
             return self._look(connection)
-        rows = connection.execute(self._uncounted, self._base.moment()).all()
-        if len(rows) > limit:
-            return self._look(connection)
-        now, delayed = rows[0][:2]
-        heads = [_Head(task_id, rank, limit) for _, _, task_id, rank in rows if task_id is not None]
-        return _Situation(now, delayed, heads)
+        situation = self._look(connection, limit)
+        return situation if len(situation.heads) <= limit else self._look(connection)
 
     def _promote_due(self, connection: Connection, now: int) -> None:
         """Let delayed jobs whose time has come wait with the others."""
