@@ -59,9 +59,9 @@ async def test_isolation_of_the_engine_does_not_matter(place: Place, level: str)
     async with started(place, engine) as (store, handle):
         level_of = partial(_level, table=store._base.tables.version)
         for each in (store, handle):
-            assert await each._write(level_of) == "READ COMMITTED"
+            assert await each._transactions.write(level_of) == "READ COMMITTED"
             if "mariadb" in place.url:  # others may read without a transaction
-                assert await each._read(level_of) == "READ COMMITTED"
+                assert await each._transactions.read(level_of) == "READ COMMITTED"
         async with engine.connect() as connection:
             assert await connection.run_sync(level_of) == level, "the caller's own use is affected"
 
@@ -82,10 +82,10 @@ async def test_transactions_are_whole_on_an_engine_that_commits_by_itself(place:
             return list(connection.execute(select(slots.c.task_id)).scalars())
 
         with pytest.raises(ZeroDivisionError):
-            await store._write(partial(add, fails=True))
-        assert await store._read(added) == []
-        await store._write(partial(add, fails=False))
-        assert await store._read(added) == ["slot"]
+            await store._transactions.write(partial(add, fails=True))
+        assert await store._transactions.read(added) == []
+        await store._transactions.write(partial(add, fails=False))
+        assert await store._transactions.read(added) == ["slot"]
 
 
 @pytest.mark.parametrize("place", ["mariadb"], indirect=True)
@@ -97,7 +97,7 @@ async def test_isolation_costs_one_statement_of_a_transaction(place: Place) -> N
         return {name: int(value) for name, value in connection.execute(sent)}
 
     async with started(place, create_async_engine(place.url)) as (store, _):
-        before, after = [await store._read(counted) for _ in range(2)]
+        before, after = [await store._transactions.read(counted) for _ in range(2)]
     assert after["Com_set_option"] - before["Com_set_option"] == 1
     assert after["Com_commit"] == before["Com_commit"]
 

@@ -78,7 +78,9 @@ class Work:
 
 async def is_noted(store: SQLAlchemyDataStore) -> bool:
     query = text("SELECT count(*) FROM rota_task_slots WHERE task_id = 'note'")
-    return await store._read(lambda connection: connection.execute(query).scalar_one() == 1)
+    return await store._transactions.read(
+        lambda connection: connection.execute(query).scalar_one() == 1
+    )
 
 
 async def is_usable(store: SQLAlchemyDataStore) -> bool:
@@ -90,7 +92,7 @@ async def is_usable(store: SQLAlchemyDataStore) -> bool:
 async def test_cancelled_write_is_finished_first(url: str) -> None:
     async with started(url) as store:
         work = Work()
-        task = asyncio.create_task(store._write(work.write))
+        task = asyncio.create_task(store._transactions.write(work.write))
         await work.begun.wait()
         for _ in range(3):
             task.cancel()
@@ -104,7 +106,7 @@ async def test_cancelled_write_is_finished_first(url: str) -> None:
 async def test_cancelled_read_does_not_cost_the_connection(url: str) -> None:
     async with started(url) as store:
         work = Work()
-        task = asyncio.create_task(store._read(work.read))
+        task = asyncio.create_task(store._transactions.read(work.read))
         await work.begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -115,7 +117,9 @@ async def test_cancelled_read_does_not_cost_the_connection(url: str) -> None:
 async def test_those_who_wait_for_their_turn_can_be_cancelled(url: str) -> None:
     async with started(url) as store:
         first, second = Work(), Work()
-        tasks = [asyncio.create_task(store._write(work.write)) for work in (first, second)]
+        tasks = [
+            asyncio.create_task(store._transactions.write(work.write)) for work in (first, second)
+        ]
         await first.begun.wait()
         tasks[1].cancel()
         await asyncio.wait(tasks)
@@ -127,7 +131,7 @@ async def test_those_who_wait_for_their_turn_can_be_cancelled(url: str) -> None:
 async def test_cancelled_attempt_that_fails_is_not_tried_again(url: str) -> None:
     async with started(url) as store:
         work = Work(fails=True)
-        task = asyncio.create_task(store._write(work.write))
+        task = asyncio.create_task(store._transactions.write(work.write))
         await work.begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -139,7 +143,7 @@ async def test_cancelled_attempt_that_fails_is_not_tried_again(url: str) -> None
 async def test_scope_of_anyio_that_is_cancelled_waits_too(url: str) -> None:
     async with started(url) as store:
         with move_on_after(0.001) as scope:
-            await store._write(Work().write)
+            await store._transactions.write(Work().write)
             await asyncio.Event().wait()
         assert scope.cancelled_caught
         assert await is_noted(store)
@@ -149,4 +153,4 @@ async def test_scope_of_anyio_that_is_cancelled_waits_too(url: str) -> None:
 async def test_work_sees_the_context_of_its_caller(url: str) -> None:
     async with started(url) as store:
         color.set("red")
-        assert await store._read(lambda _connection: color.get()) == "red"
+        assert await store._transactions.read(lambda _connection: color.get()) == "red"

@@ -70,7 +70,7 @@ class _ServerStore(SQLAlchemyDataStore):
     async def start(self, *args: Any) -> None:
         await super().start(*args)
         if self.starts_empty:
-            await self._write(self._empty)
+            await self._transactions.write(self._empty)
 
     def _empty(self, connection: Connection) -> None:
         for table in self._base.tables.metadata.tables.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 __all__ = [
     "AbandonedPolicy",
@@ -18,7 +19,8 @@ __all__ = [
 class _Choice(Enum):
     """An enum whose members hash as they compare, as objects; what `Enum` has for that is a call of Python."""
 
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:  # which it does not concern
+        __hash__ = object.__hash__
 
 
 class SchedulerRole(Enum):
