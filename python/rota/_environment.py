@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-_now, _UTC = datetime.now, timezone.utc
+_UTC = timezone.utc
 
 
 class SystemClock(Clock):
@@ -47,7 +47,7 @@ class SystemClock(Clock):
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""
-        return _now(_UTC)
+        return datetime.now(_UTC)
 
     def monotonic(self) -> float:
         """Return seconds that never go back, from an arbitrary start."""

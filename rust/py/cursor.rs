@@ -15,7 +15,7 @@ use rota_domain::series::State;
 
 use crate::py::error::invalid;
 use crate::py::integer::{Count, Saturated};
-use crate::py::plan::Plan;
+use crate::py::plan::{Plan, Stamped};
 use crate::py::sink::Sink;
 use crate::py::{datetime, micros, state};
 
@@ -78,16 +78,25 @@ impl Cursor {
         Ok(self.position.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Move over the next `count` fire times, and put each into a sink. If that raises, the state stays as it is.
-    fn advance(&self, py: Python<'_>, count: usize, sink: &mut impl Sink) -> PyResult<()> {
+    /// Move over the next `count` fire times, and return what `finish` makes of them. If that raises, the state stays.
+    fn advance<S: Sink + Default, T>(
+        &self,
+        py: Python<'_>,
+        count: usize,
+        finish: impl FnOnce(&Plan, S, &[Memo]) -> PyResult<T>,
+    ) -> PyResult<T> {
         let mut guard = self.lock(py)?;
         let Position { state, memos } = &mut *guard;
         let plan = self.plan.get();
         let _moving = Moving::new(self);
-        if let Some(last) = plan.walk(py, state, Micros::AFTER_ALL, count, memos, sink)? {
+        let mut found = S::default();
+        let last = plan.walk(py, state, Micros::AFTER_ALL, count, memos, &mut found)?;
+        let finished = finish(plan, found, memos)?;
+        py.check_signals()?;
+        if let Some(last) = last {
             *state = last;
         }
-        Ok(())
+        Ok(finished)
     }
 
     fn due_at<'py>(
@@ -153,17 +162,14 @@ impl Cursor {
 
     /// Move over the next n fire times and return them.
     fn next_n<'py>(&self, py: Python<'py>, n: Count) -> PyResult<Vec<Bound<'py, PyDateTime>>> {
-        let mut fire_times = Vec::new();
-        self.advance(py, n.0, &mut fire_times)?;
-        let memos = self.lock(py)?.memos.clone();
-        self.plan.get().stamp_all(py, &fire_times, &memos)
+        self.advance(py, n.0, |plan, fire_times: Vec<Stamped>, memos| {
+            plan.stamp_all(py, &fire_times, memos)
+        })
     }
 
     /// Move over the next n fire times and return them as 64-bit integers in memory that cannot be written.
     fn next_micros<'py>(&self, py: Python<'py>, n: Count) -> PyResult<Bound<'py, PyMemoryView>> {
-        let mut instants: Vec<i64> = Vec::new();
-        self.advance(py, n.0, &mut instants)?;
-        micros::view(py, instants)
+        self.advance(py, n.0, |_, instants, _| micros::view(py, instants))
     }
 
     /// Return the fire times from pending, the last answer, to now that policy keeps, and the next one.

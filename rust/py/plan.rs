@@ -174,9 +174,7 @@ impl Plan {
                 break;
             }
             left -= count;
-            if left > 0 {
-                py.check_signals()?;
-            }
+            py.check_signals()?;
         }
         Ok(reached)
     }

@@ -27,8 +27,8 @@ _MAX_DELTAS = 4096
 class Cursor:
     """A position in a plan. One thread at a time moves it; the others wait.
 
-    What interrupts a move, as Ctrl-C does, leaves it where it was, and does not leave it locked: that is why the lock
-    is taken by `with` only. A signal handler may move it meanwhile.
+    What interrupts a move, as Ctrl-C does, does not leave it locked: that is why the lock is taken by `with` only. A
+    signal handler that moves it meanwhile does not wait for itself, and may get a fire time that the other gets, too.
     """
 
     __slots__ = ("_lock", "_series", "_state", "plan")

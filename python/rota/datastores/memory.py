@@ -147,16 +147,18 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             added, updated = self._schedules.add(schedules, conflict_policy)
-        await self._announcer.added_schedules(added, now)
+        events = self._announcer.added_schedules(added, now)
         if updated:
-            await self._announcer.updated_schedules(updated, now)
+            events += self._announcer.updated_schedules(updated, now)
+        if events:
+            await self._announcer.publish(events)
 
     async def get_schedules(self, ids: Collection[str] | None = None) -> list[Schedule]:
         """Return the schedules with these ids that exist (`None`: all), ordered by id."""
         with self._lock:
             now = self._now()
             schedules, unreadable = self._schedules.get(ids)
-        await self._announcer.unreadable_schedules(unreadable, now)
+        await self._announcer.publish(self._announcer.unreadable_schedules(unreadable, now))
         return schedules
 
     async def update_schedule(self, schedule: Schedule) -> bool:
@@ -172,7 +174,7 @@ class MemoryDataStore(DataStore):
             row = self._schedules.update(schedule)
         if row is None:
             return False
-        await self._announcer.updated_schedules([row], now)
+        await self._announcer.publish(self._announcer.updated_schedules([row], now))
         return True
 
     async def remove_schedules(self, ids: Collection[str]) -> None:
@@ -180,7 +182,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             rows = self._schedules.remove(ids)
-        await self._announcer.removed_schedules(rows, now, finished=False)
+        await self._announcer.publish(self._announcer.removed_schedules(rows, now, finished=False))
 
     async def acquire_schedules(
         self,
@@ -196,7 +198,7 @@ class MemoryDataStore(DataStore):
             schedules, unreadable = self._schedules.acquire(
                 scheduler_id, until, limit, now, now + ahead
             )
-        await self._announcer.unreadable_schedules(unreadable, now)
+        await self._announcer.publish(self._announcer.unreadable_schedules(unreadable, now))
         return Acquired(schedules, now)
 
     async def release_schedules(
@@ -212,7 +214,7 @@ class MemoryDataStore(DataStore):
             now = self._now()
             progress = self._schedules.release(scheduler_id, results)
             added = self._jobs.add(progress.jobs, now)
-        await self._announcer.progressed(progress, added, now)
+        await self._announcer.publish(self._announcer.progressed(progress, added, now))
         return progress.refused
 
     async def time_to_next_schedule(self) -> timedelta | None:
@@ -232,7 +234,7 @@ class MemoryDataStore(DataStore):
             for job in jobs:
                 self._tasks.get(job.task_id)
             added = self._jobs.add(jobs, now)
-        await self._announcer.added_jobs(added, now)
+        await self._announcer.publish(self._announcer.added_jobs(added, now))
 
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:
         """Return the unfinished jobs with these ids that exist (`None`: all), ordered by creation time and id."""
@@ -261,7 +263,7 @@ class MemoryDataStore(DataStore):
             now = self._now()
             until = now + lease_duration
             jobs = self._jobs.acquire(scheduler_id, until, limit, accept, now)
-        await self._announcer.acquired_jobs(jobs, scheduler_id, now)
+        await self._announcer.publish(self._announcer.acquired_jobs(jobs, scheduler_id, now))
         return Acquired(jobs, now)
 
     async def release_jobs(self, scheduler_id: str, releases: Sequence[JobRelease]) -> set[UUID]:
@@ -269,7 +271,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             refused, ended = self._jobs.release(scheduler_id, releases, now)
-        await self._announcer.ended_jobs(ended, now)
+        await self._announcer.publish(self._announcer.ended_jobs(ended, now))
         return refused
 
     async def cancel_jobs(self, ids: Collection[UUID]) -> set[UUID]:
@@ -277,7 +279,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             found, ended = self._jobs.cancel(ids, now)
-        await self._announcer.ended_jobs(ended, now)
+        await self._announcer.publish(self._announcer.ended_jobs(ended, now))
         return found
 
     async def cancelled_jobs(self, scheduler_id: str) -> set[UUID]:
@@ -305,7 +307,7 @@ class MemoryDataStore(DataStore):
         with self._lock:
             now = self._now()
             ended = self._jobs.reap(now)
-        await self._announcer.ended_jobs(ended, now)
+        await self._announcer.publish(self._announcer.ended_jobs(ended, now))
 
     async def time_to_next_job(self, accept: JobFilter | None = None) -> timedelta | None:
         """Return how long until a job can be claimed, or a lease ends; `None` if there is nothing to wait for."""

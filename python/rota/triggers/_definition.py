@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from array import array
-from datetime import MAXYEAR, date, datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -116,7 +116,7 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo | None = None) -> d
 
     The text is that of ISO 8601, which may be followed by a time zone in brackets, as in RFC 9557.
     """
-    if type(value) is datetime and type(value.tzinfo) is timezone and 1 < value.year < MAXYEAR:
+    if type(value) is datetime and type(value.tzinfo) is timezone and value.year > 1:
         return value
     moment = _as_zoned(name, value) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
@@ -129,6 +129,8 @@ def as_moment(name: str, value: datetime | str, zone: tzinfo | None = None) -> d
         raise TriggerDefinitionError(
             f"{name} must have a time zone with a UTC offset, got: {moment.isoformat()}"
         )
+    if type(moment.tzinfo) is timezone and moment.year > 1:
+        return moment
     try:
         there = moment.astimezone(timezone.utc).astimezone(moment.tzinfo)
     except OverflowError:

@@ -55,6 +55,8 @@ definition = attrs.define(
 )
 
 _beginning = RLock()
+#: What instances of built-in classes are of until their fields are set, see `initializer`.
+_opened_classes: dict[type[PlannedTrigger], type[PlannedTrigger]] = {}
 
 
 def _instant(moment: datetime | None) -> int | None:
@@ -108,16 +110,16 @@ class PlannedTrigger(Trigger):
     __attrs_init__: Callable[..., None]
     #: Whether instances of a user's class have attributes besides their fields.
     _has_dict: ClassVar[bool] = False
-    #: What instances are of until their fields are set, see `initializer`.
-    _opened: ClassVar[type[PlannedTrigger] | None] = None
     #: Whether a user's class has a `next()` of its own.
     _overridden: ClassVar[bool] = False
-    #: Whether no instance of the class is stateful; asking one takes longer.
-    _never_stateful: ClassVar[bool] = False
+    #: Whether the position of an instance is that of its cursor, and nothing but; asking it takes longer.
+    _is_plain: ClassVar[bool] = False
 
     def __new__(cls, *_args: object, **_fields: object) -> Self:
         """Return a trigger at its beginning; a user's initializer need not know of that."""
-        if (opened := cls._opened) is None:
+        if (opened := _opened_classes.get(cls)) is None:
+            if "_is_plain" not in cls.__dict__:  # the hook of another base did not pass it on
+                cls._prepare()
             trigger = object.__new__(cls)
             set_cursor(trigger, None)
             set_plan(trigger, None)
@@ -131,10 +133,17 @@ class PlannedTrigger(Trigger):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._opened = None
+        cls._prepare()
+
+    @classmethod
+    def _prepare(cls) -> None:
+        """Find out what a class is like, once."""
         cls._has_dict = cls.__dictoffset__ != 0
         cls._overridden = not hasattr(cls.next, "is_built_in")
-        cls._never_stateful = cls.stateful is PlannedTrigger.stateful and not cls._overridden
+        cls._is_plain = not cls._overridden and all(
+            getattr(cls, name) is getattr(PlannedTrigger, name)
+            for name in ("stateful", "cursor", "at")
+        )
         cls._copied = PlannedTrigger._copied  # type: ignore[method-assign]  # that of its base is of its base
 
     @abstractmethod
@@ -215,7 +224,7 @@ class PlannedTrigger(Trigger):
         return self._clone(self._state())
 
     def _moved_copy(self) -> tuple[Self, datetime | None]:
-        if not self._never_stateful and self.stateful:
+        if not self._is_plain and self.stateful:
             return super()._moved_copy()
         state = self._position if self._cursor is None else self._cursor.state
         cursor = (self._plan or self._compiled()).cursor(state)  # type: ignore[arg-type]  # it came from there
@@ -226,8 +235,8 @@ class PlannedTrigger(Trigger):
         return self._clone(cursor.state), moment
 
     def _taken_apart(self) -> tuple[Self, object]:
-        if not self._never_stateful and self.stateful:
-            return self.copy(), None
+        if not self._is_plain:
+            return super()._taken_apart()
         return self, self._position if self._cursor is None else self._cursor.state
 
     def __copy__(self) -> Self:
@@ -354,9 +363,9 @@ def initializer(cls: type[PlannedTrigger], *fields: str) -> Callable[..., None]:
 
     Until then its instances are of a class that has no guard against assignments. Most triggers are of such a class.
     """
-    cls._opened = opened(cls)
+    _opened_classes[cls] = opened(cls)
     make_copying(cls)
-    return setter(cls, cls._opened, *fields)
+    return setter(cls, _opened_classes[cls], *fields)
 
 
 # Slots are no fields, which attrs would look for when they are set.

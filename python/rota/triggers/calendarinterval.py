@@ -78,8 +78,7 @@ class CalendarIntervalTrigger(PlannedTrigger):
         )
         if not (years or months or weeks or days):
             raise TriggerDefinitionError("interval must be positive, got: 0 days")
-        if start_date is None:
-            set_starts_now(self, True)
+        set_starts_now(self, start_date is None)
 
     _define = __init__
     _start = "start_date"

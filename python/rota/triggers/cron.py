@@ -123,8 +123,8 @@ class CronTrigger(PlannedTrigger):
         if end is not None:
             check_order("time", start, end)
         _set_fields(self, *rule.definition, start, end, zone)
-        if start_time is None:
-            set_starts_now(self, True)
+        if start_time is None or self._starts_now:
+            set_starts_now(self, start_time is None)
 
     _define = __init__
     _start = "start_time"

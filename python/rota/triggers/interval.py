@@ -31,8 +31,6 @@ from rota.triggers._planned import (
 from rota.triggers._plans import micros_in, shared_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rota._core import Plan
 
 __all__ = ["IntervalTrigger"]
@@ -85,8 +83,8 @@ class IntervalTrigger(PlannedTrigger):
         if end is not None:
             check_order("time", start, end)
         _set_fields(self, *parts, start, end)
-        if start_time is None:
-            set_starts_now(self, True)
+        if start_time is None or self._starts_now:
+            set_starts_now(self, start_time is None)
 
     _define = __init__
     _start = "start_time"
@@ -102,6 +100,8 @@ class IntervalTrigger(PlannedTrigger):
     def _compiled(self) -> Plan:
         plan = self._plan
         if plan is None:
+            if type(self) is not IntervalTrigger:  # which may have another interval
+                return super()._compiled()
             start, end = self.start_time, self.end_time
             last = None if end is None else to_micros(end)
             plan = _plan_of(
@@ -113,7 +113,7 @@ class IntervalTrigger(PlannedTrigger):
     def _build(self, core: _backend.Core) -> Plan:
         end = self.end_time
         last = None if end is None else to_micros(end)
-        return _make_plan(core, self.start_time, last, _parts_of(self))
+        return _make_plan(core, self.start_time, last, self.interval)
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -130,14 +130,12 @@ def _plan_of(
     Equal datetimes can differ in their fold and in their time zone, which is told apart by its identity; the plan keeps
     it alive.
     """
-    return _make_plan(_backend.core_for([timezone_of(start)]), start, last, parts)
+    return _make_plan(_backend.core_for([timezone_of(start)]), start, last, _interval(*parts))
 
 
-def _make_plan(
-    core: _backend.Core, start: datetime, last: int | None, parts: Sequence[float]
-) -> Plan:
+def _make_plan(core: _backend.Core, start: datetime, last: int | None, interval: timedelta) -> Plan:
     zone = _backend.zone_in(core, timezone_of(start))
-    step = min(micros_of(_interval(*parts)), _MAX_STEP)
+    step = min(micros_of(interval), _MAX_STEP)
     return shared_plan(core.Plan.interval, zone, micros_in(zone, start), step, last)
 
 

@@ -29,9 +29,9 @@ __all__ = ["Announcer"]
 
 
 class Announcer:
-    """Tells the event brokers of the schedulers what has happened.
+    """Makes the events of what has happened, with the time by the data store's clock, and tells the event brokers.
 
-    It is told after the change and without the lock of the data store, with the time by the data store's clock.
+    They are told after the change and without the lock of the data store.
     """
 
     def __init__(self) -> None:
@@ -59,95 +59,87 @@ class Announcer:
         return False
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Publish events."""
-        for broker in set(self._brokers):
-            await broker.publish(*events)
+        """Publish events, those of one operation at once."""
+        if events:
+            for broker in set(self._brokers):
+                await broker.publish(*events)
 
-    async def added_schedules(self, rows: Sequence[Row], now: datetime) -> None:
+    def added_schedules(self, rows: Sequence[Row], now: datetime) -> list[Event]:
         """Tell of new schedules."""
-        if rows and self.wants(ScheduleAdded):
-            await self.publish([_stored(ScheduleAdded, row, now) for row in rows])
+        if not rows or not self.wants(ScheduleAdded):
+            return []
+        return [_stored(ScheduleAdded, row, now) for row in rows]
 
-    async def updated_schedules(self, rows: Sequence[Row], now: datetime) -> None:
+    def updated_schedules(self, rows: Sequence[Row], now: datetime) -> list[Event]:
         """Tell of schedules that were overwritten, or advanced."""
-        if rows and self.wants(ScheduleUpdated):
-            await self.publish([_stored(ScheduleUpdated, row, now) for row in rows])
+        if not rows or not self.wants(ScheduleUpdated):
+            return []
+        return [_stored(ScheduleUpdated, row, now) for row in rows]
 
-    async def removed_schedules(
+    def removed_schedules(
         self, rows: Sequence[Row], now: datetime, *, finished: bool
-    ) -> None:
+    ) -> list[Event]:
         """Tell of schedules that are gone."""
-        if rows and self.wants(ScheduleRemoved):
-            await self.publish(
-                [
-                    ScheduleRemoved(
-                        timestamp=now, schedule_id=row.id, task_id=row.task_id, finished=finished
-                    )
-                    for row in rows
-                ]
+        if not rows or not self.wants(ScheduleRemoved):
+            return []
+        return [
+            ScheduleRemoved(
+                timestamp=now, schedule_id=row.id, task_id=row.task_id, finished=finished
             )
+            for row in rows
+        ]
 
-    async def unreadable_schedules(self, schedules: Sequence[Unreadable], now: datetime) -> None:
+    def unreadable_schedules(self, schedules: Sequence[Unreadable], now: datetime) -> list[Event]:
         """Tell of schedules that could not be handed out."""
-        if schedules and self.wants(ScheduleDeserializationFailed):
-            await self.publish(
-                [
-                    ScheduleDeserializationFailed(
-                        timestamp=now,
-                        schedule_id=schedule.schedule_id,
-                        exception=schedule.exception,
-                    )
-                    for schedule in schedules
-                ]
+        if not schedules or not self.wants(ScheduleDeserializationFailed):
+            return []
+        return [
+            ScheduleDeserializationFailed(
+                timestamp=now, schedule_id=schedule.schedule_id, exception=schedule.exception
             )
+            for schedule in schedules
+        ]
 
-    async def progressed(self, progress: Progress, jobs: Sequence[Job], now: datetime) -> None:
+    def progressed(self, progress: Progress, jobs: Sequence[Job], now: datetime) -> list[Event]:
         """Tell what releasing schedules has led to."""
-        await self.added_jobs(jobs, now)
-        await self.updated_schedules(progress.advanced, now)
-        await self.removed_schedules(progress.finished, now, finished=True)
+        events = self.added_jobs(jobs, now)
+        events += self.updated_schedules(progress.advanced, now)
+        events += self.removed_schedules(progress.finished, now, finished=True)
         if progress.set_aside and self.wants(ScheduleFailed):
-            await self.publish(
-                [
+            for row in progress.set_aside:
+                events.append(
                     ScheduleFailed(
                         timestamp=now,
                         schedule_id=row.id,
                         task_id=row.task_id,
                         error=row.error or "",
                     )
-                    for row in progress.set_aside
-                ]
-            )
+                )
+        return events
 
-    async def added_jobs(self, jobs: Sequence[Job], now: datetime) -> None:
+    def added_jobs(self, jobs: Sequence[Job], now: datetime) -> list[Event]:
         """Tell of new jobs."""
-        if jobs and self.wants(JobAdded):
-            await self.publish(
-                [
-                    JobAdded(
-                        timestamp=now,
-                        job_id=job.id,
-                        task_id=job.task_id,
-                        schedule_id=job.schedule_id,
-                    )
-                    for job in jobs
-                ]
-            )
+        if not jobs or not self.wants(JobAdded):
+            return []
+        return [
+            JobAdded(timestamp=now, job_id=job.id, task_id=job.task_id, schedule_id=job.schedule_id)
+            for job in jobs
+        ]
 
-    async def acquired_jobs(self, jobs: Sequence[Job], scheduler_id: str, now: datetime) -> None:
+    def acquired_jobs(self, jobs: Sequence[Job], scheduler_id: str, now: datetime) -> list[Event]:
         """Tell of jobs that a worker has claimed."""
-        if jobs and self.wants(JobAcquired):
-            await self.publish([JobAcquired.from_job(job, scheduler_id, now) for job in jobs])
+        if not jobs or not self.wants(JobAcquired):
+            return []
+        return [JobAcquired.from_job(job, scheduler_id, now) for job in jobs]
 
-    async def ended_jobs(self, ended: Ended, now: datetime) -> None:
+    def ended_jobs(self, ended: Ended, now: datetime) -> list[Event]:
         """Tell how jobs, or attempts, have ended; of what nobody held, no scheduler is named."""
-        if ended and self.wants(JobReleased):
-            await self.publish(
-                [
-                    JobReleased.from_result(job, result, job.acquired_by or "", now)
-                    for job, result in ended
-                ]
-            )
+        if not ended or not self.wants(JobReleased):
+            return []
+        return [
+            JobReleased.from_result(job, result, job.acquired_by or "", now)
+            for job, result in ended
+        ]
 
 
 def _stored(kind: type[ScheduleAdded | ScheduleUpdated], row: Row, now: datetime) -> Event:
