@@ -58,6 +58,7 @@ def interrupted() -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, interrupt)
     hooks, gc.callbacks[:] = gc.callbacks[:], []
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda *_: None
     try:
         signal.setitimer(signal.ITIMER_REAL, SOON, SOON)
         yield
@@ -65,9 +66,9 @@ def interrupted() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         gc.callbacks[:] = hooks
+        sys.unraisablehook = unraisable
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("method", ["next_n", "next_micros"])
 @pytest.mark.parametrize("name", ["interval", "cron", "or"])
 def test_interrupted_search_ends_and_leaves_the_trigger_as_it_was(
@@ -80,7 +81,6 @@ def test_interrupted_search_ends_and_leaves_the_trigger_as_it_was(
     assert trigger.next_n(2) == ENDLESS_SEARCHES[name]().next_n(2)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ENDLESS_SEARCHES)
 def test_trigger_can_be_moved_after_a_loop_over_it_was_interrupted(
     backend: Core, name: str

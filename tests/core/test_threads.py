@@ -89,7 +89,7 @@ def test_others_run_while_a_thread_searches_for_long(
 
     def run() -> None:
         before = turns
-        search(10_000_000 if compiled else 100_000)
+        search(10_000_000 if compiled else 400_000)
         within.append(turns - before)
 
     interval = sys.getswitchinterval()

@@ -119,7 +119,9 @@ def test_guide_example_of_or_gives_ten_on_weekdays_and_eleven_on_weekends(backen
 
 @KINDS
 def test_trigger_is_of_its_class_and_does_not_change(trigger: Trigger) -> None:
-    for made in (trigger, copy.copy(trigger), trigger.copy(), pickle.loads(pickle.dumps(trigger))):
+    pickled = [pickle.loads(pickle.dumps(trigger, protocol)) for protocol in range(6)]
+    for made in (trigger, copy.copy(trigger), trigger.copy(), *pickled):
+        assert made.preview(3) == trigger.preview(3)
         assert type(made) is getattr(module, type(trigger).__name__)
         for field in attrs.fields(cast("Any", type(made))):
             with pytest.raises(FrozenAttributeError):

@@ -322,6 +322,9 @@ class PlannedTrigger(Trigger):
             )
         position, attributes = fields.pop("cursor", None), fields.pop("attributes", None)
         starts_now = fields.pop("starts_now", False)
+        set_cursor(self, None)  # the first protocols of pickle do not call `__new__`
+        set_plan(self, None)
+        set_starts_now(self, False)
         self._define(**fields)
         set_starts_now(self, starts_now)
         set_position(self, position)
