@@ -132,16 +132,20 @@ class SimpleCursor(Cursor):
             return self._search()
 
     def next_n(self, n: int) -> list[datetime]:
-        found: list[datetime] = []
         with self._lock:
             before = self._state
             try:
-                while len(found) < n and (moment := self.next()) is not None:
-                    found.append(moment)
+                return self._take(n)
             except BaseException:
                 self._plain_end = MIN_MICROS - 1
                 self._state = before
                 raise
+
+    def _take(self, n: int) -> list[datetime]:
+        # A function of its own: from Python 3.12 on a loop's way back is in no `try` around it, and signals come there.
+        found: list[datetime] = []
+        while len(found) < n and (moment := self.next()) is not None:
+            found.append(moment)
         return found
 
     def _search(self) -> datetime | None:
