@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING
 
 import anyio
@@ -267,3 +267,17 @@ def test_asyncio_keeps_the_order_of_events() -> None:
     first = trace()
     assert len(first) == 7 * 30 + 7 * 15 + 6 * 10
     assert first == trace()
+
+
+def test_clock_of_the_system_asks_whatever_stands_for_datetime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tools that freeze the time of a test put another class into the modules that use it."""
+
+    class Frozen(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Frozen:
+            return cls(2012, 1, 14, tzinfo=tz)
+
+    monkeypatch.setattr("rota._environment.datetime", Frozen)
+    assert SystemClock().now() == datetime(2012, 1, 14, tzinfo=timezone.utc)

@@ -119,7 +119,7 @@ def new_schedule(
             coalesce,
             task.misfire_grace_time if misfire_grace_time is unset else misfire_grace_time,
             max_jitter,
-            task.job_executor if job_executor is unset else job_executor or task.job_executor,
+            job_executor or task.job_executor,
             job_result_expiration_time,
             priority,
             catch_up_window,
@@ -129,9 +129,7 @@ def new_schedule(
         moved,
         args,
         kwargs,
-        merged_metadata(task.metadata, metadata)
-        if metadata is not unset and metadata
-        else task.metadata,
+        _merged(task.metadata, metadata),
         next_fire_time,
     )
 
@@ -153,17 +151,23 @@ def new_job(
     return job_of(
         job_settings(
             task.id,
-            task.job_executor if job_executor is unset else job_executor or task.job_executor,
+            job_executor or task.job_executor,
             result_expiration_time,
             priority,
         ),
         new_id(),
         args,
         kwargs,
-        merged_metadata(task.metadata, metadata)
-        if metadata is not unset and metadata
-        else task.metadata,
+        _merged(task.metadata, metadata),
         run_at,
         task.misfire_grace_time,
         now,
     )
+
+
+def _merged(
+    inherited: Mapping[str, Any], given: Mapping[str, Any] | UnsetValue
+) -> Mapping[str, Any]:
+    if given is unset or not given:
+        return inherited
+    return merged_metadata(inherited, given)

@@ -6,11 +6,13 @@ import os
 import sys
 from array import array
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from operator import index
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from rota import _backend, _environment
 from rota._environment import current_clock
+from rota.abc._trigger import Trigger
 from rota.model._exceptions import RotaError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TriggerDefinitionError",
     "TriggerTypeError",
+    "as_count",
     "as_date",
     "as_integer",
     "as_micros",
@@ -29,6 +32,7 @@ __all__ = [
     "micros_of",
     "now_in",
     "quote",
+    "same",
     "show",
     "timezone_of",
     "to_micros",
@@ -251,3 +255,22 @@ def show(value: object) -> str:
         case tuple():
             return f"[{', '.join(map(repr, value))}]"
     return repr(value)
+
+
+def as_count(name: str, value: int) -> int:
+    """Return what Python takes for an integer, such as one of NumPy's, as one."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TriggerTypeError(f"{name} must be an integer, got: {quote(value)}") from None
+
+
+def same(one: object, other: object) -> bool:
+    """Compare fields of definitions: those that are triggers by their rules."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, Trigger) and isinstance(other, Trigger):
+        return one.same_rule(other)
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return to_micros(one) == to_micros(other)
+    return one == other

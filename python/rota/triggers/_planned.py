@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from copy import deepcopy
 from datetime import datetime
-from operator import index
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
@@ -19,8 +18,10 @@ from rota.model._exceptions import MaxIterationsReached
 from rota.triggers._definition import (
     TriggerDefinitionError,
     TriggerTypeError,
+    as_count,
     as_micros,
     quote,
+    same,
     show,
     to_micros,
 )
@@ -188,7 +189,7 @@ class PlannedTrigger(Trigger):
         assert isinstance(other, PlannedTrigger), "it is of the same class"
         left_out = {self._start} if self._starts_now and other._starts_now else set()
         return all(
-            _same(getattr(self, field.name), getattr(other, field.name))
+            same(getattr(self, field.name), getattr(other, field.name))
             for field in _definition_of(self)
             if field.name not in left_out
         )
@@ -247,7 +248,7 @@ class PlannedTrigger(Trigger):
 
     def next_n(self, n: int) -> list[datetime]:
         """Move over the next `n` fire times and return them, fewer if there are no more."""
-        n = _as_count("n", n)
+        n = as_count("n", n)
         if self.stateful:
             return super().next_n(n)
         return _limited(self._begun().next_n, n)
@@ -257,7 +258,7 @@ class PlannedTrigger(Trigger):
 
         They are 64-bit integers in memory that cannot be written, which `numpy.asarray` reads without a copy.
         """
-        n = _as_count("n", n)
+        n = as_count("n", n)
         if self.stateful:
             return as_micros(map(to_micros, self.next_n(n)))
         return _limited(self._begun().next_micros, n)
@@ -270,7 +271,7 @@ class PlannedTrigger(Trigger):
         """Return the number of fire times that are left up to `until`, inclusive; at most `limit`. Do not move."""
         if not isinstance(until, datetime):
             raise TriggerTypeError(f"until must be a datetime, got: {quote(until)}")
-        limit = None if limit is None else _as_count("limit", limit)
+        limit = None if limit is None else as_count("limit", limit)
         if self.stateful or until.utcoffset() is None:
             return super().remaining(until, limit=limit)
         most, last, state = _UNLIMITED if limit is None else limit, to_micros(until), self._state()
@@ -391,27 +392,8 @@ def _limited(
         raise MaxIterationsReached(str(error)) from error
 
 
-def _as_count(name: str, value: int) -> int:
-    """Return what Python takes for an integer, such as one of NumPy's, as one."""
-    try:
-        return index(value)
-    except TypeError:
-        raise TriggerTypeError(f"{name} must be an integer, got: {quote(value)}") from None
-
-
 def _definition_of(trigger: PlannedTrigger) -> tuple[attrs.Attribute[Any], ...]:
     fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(
         cast("type[attrs.AttrsInstance]", type(trigger))
     )
     return fields
-
-
-def _same(one: object, other: object) -> bool:
-    """Compare fields of definitions: those that are triggers by their rules."""
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, Trigger) and isinstance(other, Trigger):
-        return one.same_rule(other)
-    if isinstance(one, datetime) and isinstance(other, datetime):
-        return to_micros(one) == to_micros(other)
-    return one == other

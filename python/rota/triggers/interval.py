@@ -127,7 +127,7 @@ def _plan_of(
 ) -> Plan:
     """Return the plan of a definition. Many schedules have equal ones; it does not change, and is most of their weight.
 
-    Equal datetimes can differ in their fold and in their time zone, which is told apart by its identity; the plan keeps
+    Equal datetimes can differ in their fold and in their time zone, which is told apart by its identity; `start` keeps
     it alive.
     """
     return _make_plan(_backend.core_for([timezone_of(start)]), start, last, _interval(*parts))
