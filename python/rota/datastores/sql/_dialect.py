@@ -207,7 +207,7 @@ class Dialect(ABC):
         state: int,
         shares: Sequence[Share],
         limit: int,
-    ) -> list[AnyRow]:
+    ) -> Sequence[AnyRow]:
         """Return the first rows in the order of rank among those that are the shares of tasks, locked.
 
         Rows that are locked already are left out. It must not read all ready jobs.
@@ -228,7 +228,7 @@ class Dialect(ABC):
         shares: Sequence[Share],
         claim: Mapping[str, Any],
         limit: int,
-    ) -> list[AnyRow] | None:
+    ) -> Sequence[AnyRow] | None:
         """Claim the first jobs among those without a limit and the shares of limited tasks; return their rows.
 
         It is for databases where nobody else can have claimed jobs since these were counted.
@@ -241,12 +241,11 @@ class Dialect(ABC):
         self,
         connection: Connection,
         tables: Tables,
-        columns: Sequence[str],
         owner: str,
         claims: Sequence[tuple[UUID, int]],
         moment: Mapping[str, int],
     ) -> list[AnyRow] | None:
-        """Remove jobs on which an owner has current claims; return of each the columns, and the time as `now`.
+        """Remove jobs on which an owner has current claims; return of each the id, and the time as `now`.
 
         :param claims: the ids of the jobs, and the tokens of the claims
         :param moment: the binds that `now` needs
@@ -256,12 +255,12 @@ class Dialect(ABC):
             by_token.setdefault(token, []).append(job_id)
         if not connection.dialect.delete_returning or len(by_token) > FEW_TOKENS:
             return None
-        statement = _take_jobs(self, tables, tuple(columns))
+        statement = _take_jobs(self, tables)
         taken: list[AnyRow] = []
         for token, ids in by_token.items():
             for batch in in_batches(ids):
                 binds = {"p_ids": batch, "p_token": token, "p_owner": owner, **moment}
-                taken += connection.execute(statement, binds)
+                taken += connection.execute(statement, binds).all()
         return taken
 
     def claim_due(
@@ -320,12 +319,12 @@ class Dialect(ABC):
 
 
 @lru_cache
-def _take_jobs(dialect: Dialect, tables: Tables, columns: tuple[str, ...]) -> UpdateBase:
+def _take_jobs(dialect: Dialect, tables: Tables) -> UpdateBase:
     c = tables.jobs.c
     return (
         delete(tables.jobs)
         .where(dialect.among(c.id, "p_ids"), held(c, bindparam("p_token")))
-        .returning(*(c[name] for name in columns), dialect.now.label("now"))
+        .returning(c.id, dialect.now.label("now"))
     )
 
 

@@ -230,7 +230,7 @@ class MySQL(Dialect):
         state: int,
         shares: Sequence[Share],
         limit: int,
-    ) -> list[AnyRow]:
+    ) -> Sequence[AnyRow]:
         """Unite one query for each task; of the server's choice, it might read the jobs of all of them."""
         jobs = tables.jobs
         names = ", ".join(f"`{column.name}`" for column in jobs.columns)
@@ -252,7 +252,7 @@ class MySQL(Dialect):
             union = " UNION ALL ".join(f"({one.format(number)})" for number in range(len(shares)))
             statement = text(f"SELECT * FROM ({union}) AS jobs ORDER BY `rank` LIMIT :p_limit")
             binds["p_limit"] = limit
-        return list(connection.execute(statement.columns(*jobs.c), binds))
+        return connection.execute(statement.columns(*jobs.c), binds).all()
 
     def kind_of_driver_error(self, error: BaseException | None) -> Failure:
         """Go by the number of the error."""

@@ -204,12 +204,12 @@ class PostgreSQL(Dialect):
         state: int,
         shares: Sequence[Share],
         limit: int,
-    ) -> list[AnyRow]:
+    ) -> Sequence[AnyRow]:
         """Look into the index once for each task."""
         names = ("p_tasks", "p_counts", "p_ranks")
         binds = dict(zip(names, map(list, zip(*shares, strict=True)), strict=True))
         statement = _first_of_tasks(tables, JobState(state))
-        return list(connection.execute(statement, {"p_limit": limit, **binds}))
+        return connection.execute(statement, {"p_limit": limit, **binds}).all()
 
     # steps that are one statement
 
@@ -234,13 +234,12 @@ class PostgreSQL(Dialect):
         self,
         connection: Connection,
         tables: Tables,
-        columns: Sequence[str],
         owner: str,
         claims: Sequence[tuple[UUID, int]],
         moment: Mapping[str, int],
     ) -> list[AnyRow] | None:
         """Remove them, comparing with two arrays."""
-        statement = _steps.take_jobs(tables, tuple(columns), self.now)
+        statement = _steps.take_jobs(tables, self.now)
         ids, tokens = zip(*claims, strict=True)
         binds = {"p_ids": list(ids), "p_tokens": list(tokens), "p_owner": owner}
         return _noted(connection, connection.execute(statement, binds).all())

@@ -184,8 +184,8 @@ def claim_jobs(tables: Tables) -> Update:
 
 
 @lru_cache
-def take_jobs(tables: Tables, names: tuple[str, ...], now: ColumnElement[int]) -> UpdateBase:
-    """Remove jobs whose claims are current; return the columns, and the time."""
+def take_jobs(tables: Tables, now: ColumnElement[int]) -> UpdateBase:
+    """Remove jobs whose claims are current; return their ids, and the time."""
     c = tables.jobs.c
     given = (
         func.unnest(
@@ -198,7 +198,7 @@ def take_jobs(tables: Tables, names: tuple[str, ...], now: ColumnElement[int]) -
     return (
         delete(tables.jobs)
         .where(c.id == given.c.id, by_id_only(held(c, given.c.token)))
-        .returning(*(c[name] for name in names), now.label("now"), TRANSACTION)
+        .returning(c.id, now.label("now"), TRANSACTION)
     )
 
 

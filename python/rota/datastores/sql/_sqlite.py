@@ -36,7 +36,7 @@ from rota.datastores.sql.instants import micros
 from rota.datastores.sql.tables import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import (
         URL,
@@ -109,8 +109,9 @@ class _Uuid(TypeDecorator[UUID]):
     def process_bind_param(self, value: UUID | None, dialect: Driver) -> str | None:
         return None if value is None else value.hex
 
-    def process_result_value(self, value: str | None, dialect: Driver) -> UUID | None:
-        return None if value is None else uuid_of(int(value, 16))
+    def result_processor(self, dialect: Driver, coltype: object) -> Callable[[str], UUID]:
+        """Return the function itself: no column of UUIDs can be empty."""
+        return _uuid_of_digits
 
 
 class _Array(TypeDecorator[Any]):
@@ -224,15 +225,15 @@ class SQLite(Dialect):
         state: int,
         shares: Sequence[Share],
         limit: int,
-    ) -> list[AnyRow]:
+    ) -> Sequence[AnyRow]:
         """Read the jobs of few tasks; follow those of many in the index, always going on where the rank is lowest."""
         jobs = tables.jobs
         if len(shares) <= FEW_TASKS:
             few = _first_of_few_tasks(tables, state, len(shares))
-            return list(connection.execute(few, {"p_limit": limit, **_share_binds(shares)}))
+            return connection.execute(few, {"p_limit": limit, **_share_binds(shares)}).all()
         many = text(_FIRST_OF_MANY_TASKS.format(jobs=quoted(connection, jobs), state=state))
         binds = {"p_limit": limit, "p_counts": json.dumps([share[:2] for share in shares])}
-        return list(connection.execute(many.columns(*jobs.c), binds))
+        return connection.execute(many.columns(*jobs.c), binds).all()
 
     def claim_ready(
         self,
@@ -241,14 +242,14 @@ class SQLite(Dialect):
         shares: Sequence[Share],
         claim: Mapping[str, Any],
         limit: int,
-    ) -> list[AnyRow] | None:
+    ) -> Sequence[AnyRow] | None:
         """Claim those of few tasks in one statement: nobody else writes as long as this transaction does."""
         if len(shares) > FEW_TASKS or not connection.dialect.update_returning:
             return None
         binds = {"p_limit": limit, **_share_binds(shares)}
         binds |= {f"p_{name}": value for name, value in claim.items()}
         statement = _claim_ready(tables, len(shares), tuple(claim))
-        return list(connection.execute(statement, binds))
+        return connection.execute(statement, binds).all()
 
     def among(self, column: ColumnElement[Any], bind: str) -> ColumnElement[bool]:
         """Look for the elements of one JSON array, so that the text of the statement is always the same."""
@@ -263,6 +264,10 @@ class SQLite(Dialect):
         """Go by the text of the error."""
         passes = isinstance(error, sqlite3.OperationalError) and str(error).startswith(TRANSIENT)
         return Failure.outage if passes else Failure.final
+
+
+def _uuid_of_digits(digits: str) -> UUID:
+    return uuid_of(int(digits, 16))
 
 
 def _share_binds(shares: Sequence[Share]) -> dict[str, Any]:

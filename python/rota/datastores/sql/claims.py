@@ -16,7 +16,7 @@ from rota.datastores.sql.tables import JobState
 from rota.model._validation import MAX_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import timedelta
 
     from sqlalchemy import Connection, ScalarSelect
@@ -185,12 +185,14 @@ class Claims:
             rows = self._claim_ready(connection, situation, scheduler_id, lease, limit)
             if rows is not None:
                 return self._read_claimed(connection, situation.now, rows)
-        rows = self._open_jobs(connection, limit, accepted)
-        rows += self._limited_jobs(connection, limit, situation.heads, accepted)
-        rows.sort(key=itemgetter(self._rank))
+        ready = [
+            *self._open_jobs(connection, limit, accepted),
+            *self._limited_jobs(connection, limit, situation.heads, accepted),
+        ]
+        ready.sort(key=itemgetter(self._rank))
         at, until = situation.now, situation.now + micros_of(lease)
         read = ReadJobs()
-        self._jobs.read(rows[:limit], read, Claim(scheduler_id, instant(until)))
+        self._jobs.read(ready[:limit], read, Claim(scheduler_id, instant(until)))
         unreadable = self._endings.end_unreadable(connection, read.unreadable, at)
         owner = {"p_owner": scheduler_id, "p_until": until}
         for batch in in_batches([job.id for job in read.jobs]):
@@ -204,7 +206,7 @@ class Claims:
         scheduler_id: str,
         lease: timedelta,
         limit: int,
-    ) -> list[AnyRow] | None:
+    ) -> Sequence[AnyRow] | None:
         base = self._base
         shares = [
             Share(head.task_id, min(head.free, limit), head.rank)
@@ -214,10 +216,9 @@ class Claims:
         claim = {"acquired_by": scheduler_id, "until": situation.now + micros_of(lease)}
         return base.dialect.claim_ready(connection, base.tables, shares, claim, limit)
 
-    def _read_claimed(self, connection: Connection, at: int, rows: list[AnyRow]) -> ClaimedJobs:
-        rows.sort(key=itemgetter(self._rank))
+    def _read_claimed(self, connection: Connection, at: int, rows: Iterable[AnyRow]) -> ClaimedJobs:
         read = ReadJobs()
-        self._jobs.read(rows, read)
+        self._jobs.read(sorted(rows, key=itemgetter(self._rank)), read)
         unreadable = self._endings.end_unreadable(connection, read.unreadable, at)
         return ClaimedJobs(read.jobs, unreadable, at)
 
@@ -267,9 +268,9 @@ class Claims:
 
     def _open_jobs(
         self, connection: Connection, limit: int, accepted: Collection[str] | None
-    ) -> list[AnyRow]:
+    ) -> Sequence[AnyRow]:
         if accepted is None:
-            return list(connection.execute(self._open, {"p_limit": limit}))
+            return connection.execute(self._open, {"p_limit": limit}).all()
         shares = [Share(task_id, limit, b"") for task_id in sorted(accepted)]
         return self._first(connection, JobState.open, shares, limit)
 
@@ -279,7 +280,7 @@ class Claims:
         limit: int,
         heads: Sequence[_Head],
         accepted: Collection[str] | None,
-    ) -> list[AnyRow]:
+    ) -> Sequence[AnyRow]:
         hopeful = [
             head
             for head in heads
@@ -305,7 +306,7 @@ class Claims:
         state: JobState,
         shares: Sequence[Share],
         limit: int,
-    ) -> list[AnyRow]:
+    ) -> Sequence[AnyRow]:
         if not shares:
             return []
         base = self._base

@@ -9,9 +9,15 @@ from sqlalchemy import bindparam, delete, select, update
 
 from rota.datastores.sql.base import in_batches
 from rota.datastores.sql.instants import duration, instant, micros_of
-from rota.datastores.sql.rows.jobs import ready_state, result_from_row, result_row
+from rota.datastores.sql.rows.jobs import (
+    nominal_micros,
+    ready_state,
+    result_from_row,
+    result_row,
+)
 from rota.datastores.sql.rows.objects import as_uuid, describe
 from rota.datastores.sql.tables import WAITING, JobState
+from rota.datastores.sql.turns import line_of, line_of_row
 from rota.model import AbandonedPolicy, DeserializationError, Job, JobOutcome, JobResult
 
 if TYPE_CHECKING:
@@ -77,8 +83,6 @@ _NEEDED = (
     "cancelled",
     "serial",
 )
-#: those of them that are needed of a job whose worker knows the others
-_TAKEN = ("id", "schedule_id", "nominal", "state", "serial")
 #: those that change when a job is to run again
 _AGAIN = (
     "id",
@@ -199,23 +203,25 @@ class Endings:
         if not done:
             return releases
         claims = [(job.id, job.token) for job, _ in done.values()]
-        taken = base.dialect.take_jobs(
-            connection, base.tables, _TAKEN, scheduler_id, claims, base.moment()
-        )
-        if taken is None:
+        rows = base.dialect.take_jobs(connection, base.tables, scheduler_id, claims, base.moment())
+        if rows is None:
             return releases
-        rows = {row.id.int: row for row in taken}
-        finals = []
-        for number, (job, result) in done.items():
-            row = rows.get(number)
-            if row is None:
-                ended.refused.add(job.id)
-                continue
-            ended.endings.append(Ending(job, result, scheduler_id))
-            finals.append((row, result))
-        if finals:
-            ended.at = finals[0][0].now
-        self._follow_up(connection, finals)
+        if len(rows) != len(done):
+            taken = {row.id.int for row in rows}
+            ended.refused.update(job.id for number, (job, _) in done.items() if number not in taken)
+            done = {number: end for number, end in done.items() if number in taken}
+        if rows:
+            ended.at = rows[0].now
+        ended.endings += [Ending(job, result, scheduler_id) for job, result in done.values()]
+        self._turns.pass_on(connection, (line_of(job) for job, _ in done.values()))
+        self._keep(
+            connection,
+            [
+                (result, job.schedule_id, nominal_micros(job))
+                for job, result in done.values()
+                if _is_kept(result)
+            ],
+        )
         return left
 
     def cancel(self, connection: Connection, ids: Collection[UUID]) -> tuple[set[UUID], Ended]:
@@ -306,22 +312,20 @@ class Endings:
         """Remove jobs, and do what follows from it."""
         for batch in in_batches(finals):
             connection.execute(self._delete, {"p_ids": [row.id for row, _ in batch]})
-        self._follow_up(connection, finals)
+        self._turns.pass_on(connection, (line_of_row(row) for row, _ in finals))
+        self._keep(
+            connection,
+            [(result, row.schedule_id, row.nominal) for row, result in finals if _is_kept(result)],
+        )
 
-    def _follow_up(
-        self, connection: Connection, finals: Sequence[tuple[AnyRow, JobResult]]
+    def _keep(
+        self, connection: Connection, results: Sequence[tuple[JobResult, str | None, int | None]]
     ) -> None:
-        """Let others have the turns of jobs that were removed, and keep results."""
-        self._turns.pass_on(connection, [row for row, _ in finals])
+        """Store results, each with the schedule of its job and the fire time that the trigger gave."""
         objects, dialect = self._base.objects, self._base.dialect
-        for batch in in_batches(finals):
-            kept = [
-                result_row(objects, result, row.schedule_id, row.nominal)
-                for row, result in batch
-                if result.expires_at > result.finished_at
-            ]
-            if kept:
-                dialect.insert_many(connection, self._base.tables.results, kept)
+        for batch in in_batches(results):
+            rows = [result_row(objects, *result) for result in batch]
+            dialect.insert_many(connection, self._base.tables.results, rows)
 
     def _requeue(
         self,
@@ -358,6 +362,10 @@ def _note(
         ended.at = row.now
         ended.endings.append(Ending(_outline(row), result, row.acquired_by))
     return results
+
+
+def _is_kept(result: JobResult) -> bool:
+    return result.expires_at > result.finished_at
 
 
 def _outline(row: AnyRow) -> Job:

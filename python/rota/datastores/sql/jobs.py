@@ -118,10 +118,10 @@ class Jobs:
         """Return the jobs with these ids that exist (`None`: all), ordered by creation time and id."""
         read = ReadJobs()
         if ids is None:
-            self.read(connection.execute(self._all), read)
+            self.read(connection.execute(self._all).all(), read)
         else:
             for batch in in_batches(list(set(ids))):
-                self.read(connection.execute(self._some, {"p_ids": batch}), read)
+                self.read(connection.execute(self._some, {"p_ids": batch}).all(), read)
             if len(ids) > BATCH:
                 read.jobs.sort(key=lambda job: (job.created_at, job.id))
         if read.unreadable:

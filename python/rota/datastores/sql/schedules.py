@@ -225,10 +225,10 @@ class Schedules:
         """Return the schedules with these ids that exist (`None`: all), ordered by id."""
         read = Read()
         if ids is None:
-            self.read(connection.execute(self._all), read)
+            self.read(connection.execute(self._all).all(), read)
         else:
             for batch in in_batches(sorted(set(ids))):
-                self.read(connection.execute(self._some, {"p_ids": batch}), read)
+                self.read(connection.execute(self._some, {"p_ids": batch}).all(), read)
         if read.unreadable:
             read.at = self._base.now(connection)
         return read

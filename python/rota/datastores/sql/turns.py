@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rota.datastores.sql.tasks import Tasks
     from rota.model import Job
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "line_of", "line_of_row"]
 
 
 class Turns:
@@ -64,11 +64,7 @@ class Turns:
 
         The rows of their schedules have to be locked.
         """
-        serial = [
-            (job.id, job.schedule_id)
-            for job in jobs
-            if job.serial and job.schedule_id is not None and job.scheduled_fire_time is not None
-        ]
+        serial = [(job.id, line) for job in jobs if (line := line_of(job)) is not None]
         if not serial:
             return set()
         busy: set[str] = set()
@@ -81,14 +77,10 @@ class Turns:
             busy.add(schedule_id)
         return blocked
 
-    def pass_on(self, connection: Connection, rows: Sequence[AnyRow]) -> None:
-        """Unblock the jobs that come after some that have ended and are gone."""
-        ended = {
-            row.schedule_id
-            for row in rows
-            if row.serial and row.state != JobState.blocked and _is_of_a_firing(row)
-        }
-        for batch in in_batches(sorted(ended)):
+    def pass_on(self, connection: Connection, lines: Iterable[str | None]) -> None:
+        """Unblock the jobs that come after some that have ended and are gone, given the schedule of each."""
+        schedule_ids = {line for line in lines if line is not None}
+        for batch in in_batches(sorted(schedule_ids)):
             connection.execute(self._lock, {"p_ids": batch}).all()
             self._unblock(connection, self._following(connection, batch))
 
@@ -113,5 +105,12 @@ class Turns:
         )
 
 
-def _is_of_a_firing(row: AnyRow) -> bool:
-    return row.schedule_id is not None and row.nominal is not None
+def line_of(job: Job) -> str | None:
+    """Return the schedule whose serial jobs a job is one of; `None` if there is nothing that it could wait for."""
+    return job.schedule_id if job.serial and job.scheduled_fire_time is not None else None
+
+
+def line_of_row(row: AnyRow) -> str | None:
+    """Return the schedule whose serial jobs have waited for the job of a row; `None` if none can have."""
+    is_first = row.serial and row.nominal is not None and row.state != JobState.blocked
+    return row.schedule_id if is_first else None
