@@ -155,6 +155,7 @@ lint-python: .venv/.package
 	.venv/bin/ruff format --check
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/mypy
+	PATH="$(CURDIR)/.venv/bin:$$PATH" pyright
 	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH=python pyright --verifytypes rota --ignoreexternal
 
 .PHONY: lint-rust

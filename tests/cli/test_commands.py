@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rota import CronTrigger, IntervalTrigger, JobOutcome, Scheduler, task
+from rota import CronTrigger, IntervalTrigger, JobOutcome, Scheduler
 from rota._environment import new_id
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from tests._services import drop_tables, need
+from tests.cli._tasks import greet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
 pytestmark = pytest.mark.once
-
-
-@task(id="greet")
-def greet(name: str) -> str:
-    return f"hello {name}"
 
 
 class Store:
@@ -99,7 +95,7 @@ def test_jobs_and_tasks(store: Store) -> None:
     job_id = store.json("tasks", "run", "greet", "--args", '["Eve"]')["job_id"]
     assert store.json("jobs", "show", job_id)["args"] == ["Eve"]
     assert (
-        "must have no schedules"
+        "still has schedules or jobs"
         in store.rota("tasks", "remove", "greet", *store.options, status=1).stderr
     )
 

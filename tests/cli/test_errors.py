@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rota import IntervalTrigger, Scheduler, task
+from rota import IntervalTrigger, Scheduler
 from rota.cli import main
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from tests._services import need
+from tests.cli._tasks import greet
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -24,11 +25,6 @@ pytestmark = pytest.mark.once
 FAILED, MISUSED = 1, 2
 NO_JOB = "00000000-0000-0000-0000-000000000001"
 UNREACHABLE = "postgresql://someone:hush-hush@127.0.0.1:1/x"
-
-
-@task(id="greet")
-def greet(name: str) -> str:
-    return f"hello {name}"
 
 
 class Gone:
@@ -125,23 +121,27 @@ CASES = [
         "the directory of the database does not exist: /nowhere/at/all.db",
     ),
     # what is in it
-    (f"schedules show none {STORE}", FAILED, "no schedule by the id of 'none'"),
-    (f"schedules show none {STORE} --json", FAILED, "no schedule by the id of 'none'"),
-    (["schedules", "show", "", *STORE.split()], FAILED, "no schedule by the id of ''"),
+    (f"schedules show none {STORE}", FAILED, "no schedule with the id 'none'"),
+    (f"schedules show none {STORE} --json", FAILED, "no schedule with the id 'none'"),
+    (["schedules", "show", "", *STORE.split()], FAILED, "no schedule with the id ''"),
     (["schedules", "show", "\udcff", *STORE.split()], MISUSED, "arguments must be text"),
     (f"schedules show broken {STORE}", FAILED, "unreadable: schedule broken: "),
-    (f"schedules pause none {STORE}", FAILED, "no schedule by the id of 'none'"),
+    (f"schedules pause none {STORE}", FAILED, "no schedule with the id 'none'"),
     (f"schedules pause broken {STORE}", FAILED, "unreadable: schedule broken: "),
-    (f"schedules resume none {STORE}", FAILED, "no schedule by the id of 'none'"),
-    (f"schedules remove none {STORE}", FAILED, "no schedule by the id of 'none'"),
-    (f"schedules run none {STORE}", FAILED, "no schedule by the id of 'none'"),
+    (f"schedules resume none {STORE}", FAILED, "no schedule with the id 'none'"),
+    (f"schedules remove none {STORE}", FAILED, "no schedule with the id 'none'"),
+    (f"schedules run none {STORE}", FAILED, "no schedule with the id 'none'"),
     (f"jobs show x {STORE}", MISUSED, "invalid value for 'JOB_ID': 'x' is not a valid UUID"),
-    (f"jobs show {NO_JOB} {STORE}", FAILED, f"no job by the id of {NO_JOB}"),
+    (
+        f"jobs show {NO_JOB} {STORE}",
+        FAILED,
+        f"no unfinished job and no kept result with the id {NO_JOB}",
+    ),
     (f"jobs cancel {NO_JOB} {STORE}", FAILED, "that has not ended"),
-    (f"tasks show none {STORE}", FAILED, "no task by the id of 'none'"),
-    (f"tasks remove none {STORE}", FAILED, "no task by the id of 'none'"),
-    (f"tasks remove greet {STORE}", FAILED, "must have no schedules and no jobs"),
-    (f"tasks run none {STORE}", FAILED, "no task by the id of 'none'"),
+    (f"tasks show none {STORE}", FAILED, "no task with the id 'none'"),
+    (f"tasks remove none {STORE}", FAILED, "no task with the id 'none'"),
+    (f"tasks remove greet {STORE}", FAILED, "still has schedules or jobs"),
+    (f"tasks run none {STORE}", FAILED, "no task with the id 'none'"),
     (f"tasks run greet --args {{ {STORE}", MISUSED, "not JSON"),
     (f"tasks run greet --args {'[' * 100_000} {STORE}", MISUSED, "not JSON"),
     (f"tasks run greet --args {{}} {STORE}", MISUSED, "not a JSON array"),

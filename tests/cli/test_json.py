@@ -13,6 +13,7 @@ import pytest
 from rota import IntervalTrigger, Scheduler, task
 from rota.cli._app import app
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
+from tests.cli._tasks import greet
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.once
 
 VERSION = SQLAlchemyDataStore.SCHEMA_VERSION
-
-
-@task(id="greet")
-def greet(name: str) -> str:
-    return f"hello {name}"
 
 
 @task(id="unused")

@@ -30,9 +30,9 @@ from rota.model import (
 
 ID = UUID(int=1)
 ERRORS: list[tuple[RotaError, type[Exception], str]] = [
-    (TaskLookupError("a"), LookupError, "no task by the id of 'a'"),
-    (ScheduleLookupError("a"), LookupError, "no schedule by the id of 'a'"),
-    (JobLookupError(ID), LookupError, f"no job by the id of {ID}"),
+    (TaskLookupError("a"), LookupError, "no task with the id 'a'"),
+    (ScheduleLookupError("a"), LookupError, "no schedule with the id 'a'"),
+    (JobLookupError(ID), LookupError, f"no unfinished job and no kept result with the id {ID}"),
     (CallableLookupError("no such callable"), LookupError, "no such callable"),
     (
         JobExecutorLookupError("gpu", ["async", "threadpool"]),
@@ -44,7 +44,7 @@ ERRORS: list[tuple[RotaError, type[Exception], str]] = [
     (JobDeadlineMissed(ID), RotaError, f"job {ID} missed its start deadline"),
     (JobAbandoned(ID), RotaError, f"job {ID} was abandoned by its worker"),
     (JobTimedOut("too long"), TimeoutError, "too long"),
-    (ConflictingIdError("a"), KeyError, "a schedule by the id of 'a' exists already"),
+    (ConflictingIdError("a"), KeyError, "a schedule with the id 'a' exists already"),
     (SerializationError("text"), ValueError, "text"),
     (DeserializationError("text"), ValueError, "text"),
     (MaxIterationsReached("text"), RuntimeError, "text"),

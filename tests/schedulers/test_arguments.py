@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import anyio
 import pytest
 
 from rota import AsyncScheduler, IntervalTrigger, MemoryDataStore, Scheduler, task
+from rota.abc import JobFilter
 
 
 def answer() -> int:
@@ -26,6 +28,49 @@ def test_modules_of_tasks_given_as_one_text_are_refused() -> None:
         TypeError, match=r"^task_modules must be a collection of names, got: 'app'$"
     ):
         AsyncScheduler(task_modules="app")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "text"),
+    [
+        (
+            {"data_store": "sqlite:///x.db"},
+            TypeError,
+            r"data_store must be of type DataStore, such as SQLAlchemyDataStore\(url\), got an object of type str",
+        ),
+        (
+            {"event_broker": "redis://:secret@host"},
+            TypeError,
+            r"event_broker must be of type EventBroker, such as RedisEventBroker\(url\), got an object of type str",
+        ),
+        ({"role": "worker"}, TypeError, "role must be of type SchedulerRole, got: 'worker'"),
+        ({"accept": "gpu"}, TypeError, "accept must be of type JobFilter or None, got: 'gpu'"),
+        ({"max_concurrent_jobs": 0}, ValueError, "max_concurrent_jobs must be at least 1, got: 0"),
+        ({"max_concurrent_jobs": None}, TypeError, "max_concurrent_jobs must be of type int, got: None"),
+    ],
+)  # fmt: skip
+def test_unfit_setting_is_named(settings: Any, error: type[Exception], text: str) -> None:
+    for kind in (AsyncScheduler, Scheduler):
+        with pytest.raises(error, match=f"^{text}$"):
+            kind(**settings)
+
+
+def test_blocking_scheduler_shows_its_settings() -> None:
+    settings: dict[str, Any] = {
+        "accept": JobFilter(tags={"mail"}),
+        "polling_interval": timedelta(seconds=3),
+        "shutdown_timeout": timedelta(seconds=4),
+        "task_modules": ("app",),
+    }
+    scheduler = Scheduler(**settings)
+    assert {name: getattr(scheduler, name) for name in settings} == settings
+
+
+def test_empty_id_of_a_schedule_is_refused() -> None:
+    with Scheduler() as scheduler:
+        with pytest.raises(ValueError, match=r"^id must not be empty; leave it out"):
+            scheduler.add_schedule(answer, TRIGGER, id="")
+        assert scheduler.get_schedules() == []
 
 
 NO_LENGTH = "must be a timedelta or a number of seconds, got:"
@@ -79,7 +124,9 @@ def test_unfit_argument_is_named(
 def test_schedule_cannot_be_given_what_is_no_trigger(trigger: Any) -> None:
     with Scheduler() as scheduler:
         scheduler.add_schedule(answer, TRIGGER, id="s")
-        with pytest.raises(TypeError, match=f"^trigger must be a trigger, got: {trigger}$"):
+        with pytest.raises(
+            TypeError, match=f"^trigger must be a Trigger, such as .*, got: {trigger}$"
+        ):
             scheduler.update_schedule("s", trigger=trigger)
 
 

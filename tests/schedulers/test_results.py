@@ -117,7 +117,7 @@ async def test_not_waiting_for_a_job_that_has_not_ended_raises(
 
 
 async def test_unknown_job_raises(scheduler: AsyncScheduler) -> None:
-    with pytest.raises(JobLookupError, match="no job by the id of"):
+    with pytest.raises(JobLookupError, match="no unfinished job and no kept result with the id"):
         await scheduler.get_job_result(UUID(int=1))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAM = Path(__file__).with_name("_twenty_jobs.py")
+STUBBORN = Path(__file__).with_name("_stubborn_job.py")
 PATIENCE_SECONDS = 30
 
 
@@ -25,10 +26,10 @@ each_kind = pytest.mark.parametrize("kind", ["asyncio", "trio", "blocking"])
 
 
 @contextmanager
-def running(kind: str, deadline_seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """Start the program, and wait until all of its jobs run."""
+def running(program: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Start a program, and wait until all of its jobs run."""
     with subprocess.Popen(
-        [sys.executable, str(PROGRAM), kind, str(deadline_seconds)],
+        [sys.executable, str(program), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -42,10 +43,16 @@ def running(kind: str, deadline_seconds: float) -> Iterator[subprocess.Popen[str
             process.kill()
 
 
+def read_until(program: subprocess.Popen[str], text: str) -> None:
+    """Read the log of a program up to a line."""
+    assert program.stderr is not None
+    assert any(text in line for line in program.stderr)
+
+
 @each_kind
 def test_twenty_jobs_end_in_order_within_the_deadline(kind: str) -> None:
     """What can finish does, the rest is cancelled; a thread that never ends does not keep the process."""
-    with running(kind, deadline_seconds=2) as program:
+    with running(PROGRAM, kind, 2) as program:
         program.send_signal(signal.SIGTERM)
         output, errors = program.communicate(timeout=PATIENCE_SECONDS)
 
@@ -60,15 +67,25 @@ def test_twenty_jobs_end_in_order_within_the_deadline(kind: str) -> None:
 
 @each_kind
 def test_second_signal_ends_the_patience(kind: str) -> None:
-    with running(kind, deadline_seconds=100 * PATIENCE_SECONDS) as program:
+    with running(PROGRAM, kind, 100 * PATIENCE_SECONDS) as program:
         program.send_signal(signal.SIGTERM)
-        assert program.stderr is not None
-        for line in program.stderr:
-            if "scheduler stopping" in line:
-                break
+        read_until(program, "scheduler stopping")
         program.send_signal(signal.SIGTERM)
         output, errors = program.communicate(timeout=PATIENCE_SECONDS)
 
     assert program.returncode == 0, errors
     assert len(output.splitlines()) == 20
     assert "Traceback" not in errors
+
+
+@each_kind
+def test_third_signal_ends_the_process(kind: str) -> None:
+    with running(STUBBORN, kind) as program:
+        for log in ("scheduler stopping", "goes on although it was cancelled"):
+            program.send_signal(signal.SIGTERM)
+            read_until(program, log)
+        assert program.poll() is None
+        program.send_signal(signal.SIGTERM)
+        program.communicate(timeout=PATIENCE_SECONDS)
+
+    assert program.returncode == -signal.SIGTERM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,6 +49,19 @@ def no_decorated_tasks() -> Iterator[None]:
     yield
     decorated_tasks.clear()
     decorated_tasks.update(before)
+
+
+class Counter:
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    @task(timeout=5)
+    async def count_from(self, number: int) -> int:
+        return self.start + number
+
+    @task(id="counting")
+    async def count_by_id(self, number: int) -> int:
+        return self.start + number
 
 
 class PersistentStore(MemoryDataStore):
@@ -132,7 +146,7 @@ class TestConfiguring:
         assert await scheduler.run_job("t") == "new"
 
     async def test_unknown_id_needs_a_callable(self, scheduler: AsyncScheduler) -> None:
-        with pytest.raises(TaskLookupError, match="no task by the id of 't'"):
+        with pytest.raises(TaskLookupError, match="no task with the id 't'"):
             await scheduler.configure_task("t", max_running_jobs=2)
 
     async def test_two_callables_are_one_too_many(self, scheduler: AsyncScheduler) -> None:
@@ -221,6 +235,26 @@ class TestDecorator:
     ) -> None:
         with pytest.raises(TypeError, match=r"id must be the id of a task, .* got: 5"):
             task(5)  # type: ignore[call-overload]
+
+    async def test_id_of_another_function_is_refused(self) -> None:
+        @task(id="taken")
+        def first() -> None:
+            """Have the id."""
+
+        def second() -> None:
+            """Want it, too."""
+
+        with pytest.raises(ValueError, match=r"^task id 'taken' is that of .*first already$"):
+            task(id="taken")(second)
+        again = FunctionType(first.__code__, {"__name__": "imported.by.another.name"})
+        again.__qualname__ = first.__qualname__
+        assert task(id="taken")(again) is again
+
+    async def test_decorated_method_keeps_its_object(self, scheduler: AsyncScheduler) -> None:
+        counter = Counter(4)
+        assert await scheduler.run_job(counter.count_from, args=[3]) == 7
+        assert await scheduler.run_job(Counter(5).count_from, args=[3]) == 8
+        assert await scheduler.run_job(counter.count_by_id, args=[3]) == 7
 
 
 class TestInheritance:
@@ -315,3 +349,24 @@ class TestPersistentStore:
 
         assert result is not None
         assert "configure_task('t', func=...)" in str(result.exception)
+
+    async def test_process_without_the_callable_leaves_further_attempts_to_others(
+        self, clock: VirtualClock
+    ) -> None:
+        store = PersistentStore()
+        async with (
+            AsyncScheduler(store, clock=clock) as knows,
+            AsyncScheduler(store, clock=clock) as ignorant,
+        ):
+            policy = RetryPolicy(max_attempts=2, first_delay=1)
+            await knows.configure_task("t", func=lambda: 5, retry=policy)
+            await ignorant.start_in_background()
+            job_id = await ignorant.add_job("t", result_expiration_time=60)
+            await clock.advance(0)
+            await ignorant.stop()
+            await knows.start_in_background()
+            await clock.advance(2)
+            result = await knows.get_job_result(job_id)
+
+        assert result is not None
+        assert (result.return_value, result.attempt) == (5, 2)

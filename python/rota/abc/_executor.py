@@ -21,6 +21,10 @@ class JobExecutor(ABC):
     An executor that was written for APScheduler 4, whose `start` takes no clock, can be used, too.
     """
 
+    #: how many jobs it runs at once; further ones wait before they start, and their timeouts begin when they do.
+    #: `None` for any number
+    max_workers: int | None = None
+
     async def start(self, exit_stack: AsyncExitStack, clock: Clock) -> None:  # noqa: B027 - nothing to start is usual
         """Acquire what the executor needs; release it through `exit_stack`."""
 

@@ -155,14 +155,16 @@ class QueuedListener:
             )
             if result is not None and isawaitable(result):
                 await result
-        except Exception:  # noqa: BLE001 - a listener may raise anything
-            self._log_failure(event)
         except anyio.get_cancelled_exc_class():
             if anyio.current_effective_deadline() == -inf:
                 raise
             # What the callback awaited was cancelled, or the event loop cancels all tasks because it ends.
             self._log_failure(event)
             return False
+        except GeneratorExit:  # the task is thrown away
+            raise
+        except BaseException:  # noqa: BLE001 - a listener may raise anything, SystemExit included
+            self._log_failure(event)
         return True
 
     async def _call_in_thread(self, event: Event, loop: EventLoop) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
+import threading
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ProcessPoolJobExecutor"]
 
+PARENT_SECONDS = (
+    0.5  #: how often a worker process looks whether the one that started it is still there
+)
 MAX_TEXT = 4_096  #: characters of the text of an exception that cannot be pickled
 
 
@@ -30,7 +35,9 @@ class ProcessPoolJobExecutor(JobExecutor):
 
     The callable must be importable by its module and name; arguments, return value and exception are pickled.
     A job that is cancelled or times out has its process killed. A process that dies takes only its own job with
-    it. The context variables of rota have no value in there.
+    it. SIGINT and SIGTERM, which a terminal and systemd send to all processes of a program, leave it to the scheduler
+    what becomes of the job; where that is killed, the process ends itself within a second. The context variables of
+    rota have no value in there.
 
     :param max_workers: how many processes may run at once; by default as many as there are processors
     """
@@ -70,6 +77,33 @@ class ProcessPoolJobExecutor(JobExecutor):
         return value
 
 
+_settled = False
+
+
+def _settle() -> None:
+    """Prepare a worker process: only the one that started it ends it, by its command or by its own end."""
+    global _settled
+    if _settled:
+        return
+    _settled = True
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Unlike SIG_IGN, a function is not passed on to the programs that the job may start.
+        signal.signal(number, _leave_it)
+    if sys.platform != "win32":
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave_it(_number: int, _frame: object) -> None:
+    pass
+
+
+def _end_with(parent: int) -> None:
+    never = threading.Event()
+    while os.getppid() == parent:
+        never.wait(PARENT_SECONDS)
+    os._exit(1)
+
+
 def _call(
     func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Any, BaseException | None]:
@@ -77,6 +111,7 @@ def _call(
 
     AnyIO uses standard output for its own purpose, so what the job prints goes to standard error.
     """
+    _settle()
     try:
         with redirect_stdout(sys.__stderr__):
             return func(*args, **kwargs), None

@@ -50,7 +50,7 @@ class TaskLookupError(RotaError, LookupError):
     """There is no task by this id."""
 
     def __init__(self, task_id: str) -> None:
-        super().__init__(f"no task by the id of {task_id!r}")
+        super().__init__(f"no task with the id {task_id!r}")
         self.task_id = task_id
 
 
@@ -58,7 +58,7 @@ class ScheduleLookupError(RotaError, LookupError):
     """There is no schedule by this id."""
 
     def __init__(self, schedule_id: str) -> None:
-        super().__init__(f"no schedule by the id of {schedule_id!r}")
+        super().__init__(f"no schedule with the id {schedule_id!r}")
         self.schedule_id = schedule_id
 
 
@@ -66,7 +66,7 @@ class JobLookupError(RotaError, LookupError):
     """There is no job, and no result of one, by this id."""
 
     def __init__(self, job_id: UUID) -> None:
-        super().__init__(f"no job by the id of {job_id}")
+        super().__init__(f"no unfinished job and no kept result with the id {job_id}")
         self.job_id = job_id
 
 
@@ -143,7 +143,7 @@ class ConflictingIdError(RotaError, KeyError):
     """A schedule by this id exists already."""
 
     def __init__(self, schedule_id: str) -> None:
-        super().__init__(f"a schedule by the id of {schedule_id!r} exists already")
+        super().__init__(f"a schedule with the id {schedule_id!r} exists already")
         self.schedule_id = schedule_id
 
     def __str__(self) -> str:

@@ -194,7 +194,7 @@ def job_of(
     if run_at is not None:
         run_at = as_aware(run_at, "run_at")
         not_before = as_utc(run_at)
-        deadline = None if grace is None or not_before is None else not_before + grace
+        deadline = None if grace is None or not_before is None else _later(not_before, grace)
     return _job_with(
         shared,
         id,
@@ -206,3 +206,11 @@ def job_of(
         deadline,
         created_at,
     )
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    """Return a time (UTC) after another, or the last one there is."""
+    try:
+        return moment + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=timezone.utc)

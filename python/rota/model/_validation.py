@@ -71,7 +71,12 @@ def as_utc(value: datetime | None, name: str = "a point in time") -> datetime | 
     value = as_aware(value, name)
     if value is None or value.tzinfo is timezone.utc:
         return value
-    return value.astimezone(timezone.utc)
+    try:
+        return value.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be within the years 1 to 9999 in UTC, got: {value.isoformat()}"
+        ) from None
 
 
 def as_aware(value: datetime | None, name: str = "a point in time") -> datetime | None:
@@ -237,7 +242,7 @@ def of_type(*types: type) -> Callable[[object, Attribute[Any], object], None]:
 
     def check(_instance: object, attribute: Attribute[Any], value: object) -> None:
         if not isinstance(value, types):
-            raise TypeError(f"{attribute.name} must be of type {names}, got: {value!r}")
+            raise TypeError(f"{attribute.name} must be of type {names}, got: {value!r:.100}")
 
     return check
 
@@ -263,7 +268,9 @@ def length(_instance: object, attribute: Attribute[Any], value: timedelta) -> No
     """Refuse what is no length of time, or a negative one."""
     check_length(attribute.name, value)
     if value < _NO_TIME:
-        raise ValueError(f"{attribute.name} must not be negative, got: {value}")
+        raise ValueError(
+            f"{attribute.name} must not be negative, got: {value.total_seconds():g} seconds"
+        )
 
 
 def length_or_none(instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, evolve, field
 
 from rota.abc._executor import start_executor
-from rota.model import EventsMissed, JobExecutorLookupError, TaskAdded, TaskRemoved, TaskUpdated
+from rota.model import (
+    EventsMissed,
+    JobExecutorLookupError,
+    RunState,
+    TaskAdded,
+    TaskRemoved,
+    TaskUpdated,
+)
 from rota.schedulers._results import ResultDesk
 from rota.schedulers._settings import Settings
 from rota.schedulers._tasks import TaskRegistry
@@ -28,6 +35,7 @@ class SchedulerBase(Settings):
     """A scheduler as an interface to its data store."""
 
     _exit_stack: AsyncExitStack | None = field(init=False, default=None)
+    _state: RunState = field(init=False, default=RunState.stopped)
     _tasks: TaskRegistry = field(init=False)
     _desk: ResultDesk = field(init=False)
     _waiters: Waiters = field(init=False, factory=Waiters)

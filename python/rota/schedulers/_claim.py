@@ -31,8 +31,8 @@ class Claim:
 
     :param job: the job as it was claimed, with its token
     :param deadline: until when, by the monotonic clock, the lease is certainly ours: counted from when it was asked for
-    :param started_at: when it was started, by the data store's clock
-    :param task: its task, once that is known; before that it has not been called
+    :param started_at: when it was called, by the data store's clock; `None` as long as it waits for that
+    :param task: its task, once that is known
     :param scope: while it runs, the scope of the worker that runs it
     :param verdict: why it is being cancelled, if it is
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import unwrap
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from rota.model import AbandonedPolicy, RetryPolicy, TaskDefaults, UnsetValue, unset
@@ -54,6 +55,7 @@ def task(
 
     :param id: the id of the task; by default the function's module and name. Also the function, where the decorator
         is used without arguments
+    :raises ValueError: if another function has this id already
     """
     if callable(id):
         return _decorated(id, unset, settings)
@@ -72,8 +74,17 @@ def _decorated(function: F, id: str | UnsetValue, settings: TaskSettings) -> F:
     function.__rota_task__ = (id, given)  # type: ignore[attr-defined]
     task_id = id or name_of(function)
     if id or "<" not in task_id:
+        other = decorated_tasks.get(task_id)
+        if other is not None and _source(other) != _source(function):
+            raise ValueError(f"task id {task_id!r} is that of {name_of(other)} already")
         decorated_tasks[task_id] = function
     return function
+
+
+def _source(function: Callable[..., Any]) -> tuple[str, str]:
+    """Return where a function is from: the same one if its module is reloaded, or imported by another name."""
+    code = getattr(unwrap(function), "__code__", None)
+    return getattr(code, "co_filename", ""), name_of(function).partition(":")[2]
 
 
 def decorated_id(func: Callable[..., Any]) -> str | None:

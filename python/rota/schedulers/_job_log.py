@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from logging import DEBUG
+from logging import DEBUG, ERROR, INFO, WARNING
 from typing import TYPE_CHECKING
 
-from rota.schedulers._job_outcome import traceback_text
+from rota.schedulers._claim import Verdict
+from rota.schedulers._job_outcome import frames_of, traceback_text
 from rota.schedulers._log_fields import job_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from logging import Logger
 
     from rota.model import Job
-    from rota.schedulers._claim import Verdict
 
 __all__ = ["JobLog"]
+
+MAX_TRACEBACK_TEXT = 4_096  #: characters of a traceback that are logged
 
 
 class JobLog:
@@ -82,18 +84,30 @@ class JobLog:
                 extra=job_fields("job.succeeded", job, duration_seconds=seconds),
             )
 
-    def failed(self, job: Job, exc: BaseException, started_at: datetime, now: datetime) -> None:
-        """Say that a job raised, and where."""
-        self._logger.error(
-            "job %s of task %r failed: %s",
+    def failed(self, job: Job, exc: BaseException, seconds: float, pause: timedelta | None) -> None:
+        """Say that a job raised, and where; and, as a warning, if it will be tried again, after a pause.
+
+        The traceback is the record's `exc_info`; of one that is too long, the end is a part of the message.
+        """
+        frames = frames_of(exc)
+        text = traceback_text(exc, frames)
+        fits = len(text) <= MAX_TRACEBACK_TEXT
+        again = None if pause is None else pause.total_seconds()
+        self._logger.log(
+            ERROR if again is None else WARNING,
+            "job %s of task %r failed in attempt %d%s%s",
             job.id,
             job.task_id,
-            traceback_text(exc),
+            job.attempt,
+            "" if again is None else f", to be tried again in {again:.3f} s",
+            "" if fits else f": {text[-MAX_TRACEBACK_TEXT:]}",
+            exc_info=(type(exc), exc, frames) if fits else None,
             extra=job_fields(
                 "job.failed",
                 job,
-                duration_seconds=(now - started_at).total_seconds(),
+                duration_seconds=seconds,
                 error_type=type(exc).__qualname__,
+                retry_seconds=again,
             ),
         )
 
@@ -103,9 +117,10 @@ class JobLog:
             "job %s is handed back: %r", job.id, why, extra=job_fields("job.handed_back", job)
         )
 
-    def given_up(self, job: Job, verdict: Verdict) -> None:
-        """Say why a job was cut short."""
-        self._logger.info(
+    def given_up(self, job: Job, verdict: Verdict, *, started: bool) -> None:
+        """Say why a job was cut short, or not begun; it is worth a warning if the stop of the scheduler ended it."""
+        self._logger.log(
+            WARNING if started and verdict is Verdict.stopped else INFO,
             "job %s of task %r was given up: %s",
             job.id,
             job.task_id,

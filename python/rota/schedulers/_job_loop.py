@@ -130,9 +130,12 @@ class JobLoop:
             self._log.unrecorded(len(self._claims))
 
     def _hand_back(self) -> None:
-        """Let others have what has been claimed and does not run yet."""
+        """Let others have what has been claimed and does not run yet, be it that it waits for its executor."""
         self._finished += [handed_back(claim.job) for claim in self._ready]
         self._ready.clear()
+        for claim in self._claims.values():
+            if claim.scope is not None and claim.started_at is None:
+                claim.cancel(Verdict.stopped)
         self._workers.summon()
 
     def hurry(self) -> None:

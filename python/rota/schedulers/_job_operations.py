@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rota.model import unset
+from rota.model import RunState, unset
 from rota.model._validation import job_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._claim import Verdict
@@ -123,6 +123,12 @@ class JobOperations(SchedulerBase):
             priority=priority,
             result_expiration_time=RUN_JOB_RETENTION,
         )
+        if self._state is RunState.stopped and not self.data_store.persistent:
+            self.logger.warning(
+                "job %s waits until a scheduler is started; this one has not been",
+                job_id,
+                extra={"event": "job.not_started", "job_id": str(job_id)},
+            )
         result = await self.get_job_result(job_id)
         assert result is not None, "the result is kept for longer than it takes to fetch it"
         return value_of(result)

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from rota.model import Task
 
-__all__ = ["ended", "failed", "handed_back", "retry_pause", "stopped", "traceback_text"]
+__all__ = [
+    "ended",
+    "failed",
+    "frames_of",
+    "handed_back",
+    "retry_pause",
+    "stopped",
+    "traceback_text",
+]
 
 #: Make a result of times in UTC.
 _result = maker(
@@ -39,8 +47,6 @@ _result = maker(
     "attempt",
 )
 _release = maker(JobRelease, "job", "result")
-
-MAX_TRACEBACK_TEXT = 4_096  #: characters of a traceback that are logged
 
 
 def ended(
@@ -105,28 +111,30 @@ def stopped(
 ) -> JobRelease:
     """Say what becomes of a job that was cut short by the stop: what its task says of abandoned ones.
 
-    :param task: `None` if it was not known yet, so that the job has not been called
+    :param started_at: `None` if it has not been called, so that anybody may still run it
     """
-    if task is None or task.abandoned is AbandonedPolicy.run_again:
+    if started_at is None or task is None or task.abandoned is AbandonedPolicy.run_again:
         return handed_back(job)
     return ended(job, JobOutcome.cancelled, finished_at, started_at=started_at)
 
 
-def traceback_text(exc: BaseException) -> str:
-    """Return the end of the traceback, for the log, without the frames in which rota called the job.
+def frames_of(exc: BaseException) -> TracebackType | None:
+    """Return the traceback without the frames in which rota called the job.
 
     What rota itself raised, because it refused or ended the job, has only such frames: they tell nothing.
     """
     frames = exc.__traceback__
     while frames is not None and _is_ours(frames):
         frames = frames.tb_next
-    if frames is None and not isinstance(exc, RotaError):
-        frames = exc.__traceback__
+    return exc.__traceback__ if frames is None and not isinstance(exc, RotaError) else frames
+
+
+def traceback_text(exc: BaseException, frames: TracebackType | None) -> str:
+    """Return the text of a traceback, whatever the `__str__` of the exception does."""
     try:
-        text = "".join(format_exception(type(exc), exc, frames))
+        return "".join(format_exception(type(exc), exc, frames))
     except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
-        text = f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
-    return text[-MAX_TRACEBACK_TEXT:]
+        return f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
 
 
 def _is_ours(frames: TracebackType) -> bool:

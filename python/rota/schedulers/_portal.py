@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future, wait
 from functools import partial
@@ -34,6 +35,7 @@ class PortalThread:
         self, context: AbstractAsyncContextManager[object], backend_options: dict[str, Any]
     ) -> None:
         self._context = context
+        self._process = os.getpid()
         self._ready: Future[tuple[BlockingPortal, Callable[[Callable[[], object]], None]]] = (
             Future()
         )
@@ -44,6 +46,11 @@ class PortalThread:
         )
         self._thread.start()
         self._portal, self.post = self._ready.result()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the thread is one of this process; no thread survives a fork."""
+        return os.getpid() == self._process
 
     def call(self, func: Callable[..., Coroutine[Any, Any, R]], /, *args: Any, **kwargs: Any) -> R:
         """Run a coroutine function in the event loop; return what it returns, raise what it raises."""

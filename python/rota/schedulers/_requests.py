@@ -87,7 +87,9 @@ def check_names(request: object, kind: type[JobRequest | ScheduleRequest]) -> No
 def check_trigger(trigger: object) -> None:
     """Refuse what is no trigger."""
     if Trigger not in type(trigger).__mro__:  # `isinstance` takes longer where a class is abstract
-        raise TypeError(f"trigger must be a trigger, got: {trigger!r:.100}")
+        raise TypeError(
+            f"trigger must be a Trigger, such as CronTrigger(hour=3), got: {trigger!r:.100}"
+        )
 
 
 def new_schedule(
@@ -110,6 +112,8 @@ def new_schedule(
 ) -> Schedule:
     """Return the schedule of `task` that was asked for, due at its trigger's next fire time."""
     check_trigger(trigger)
+    if id == "":
+        raise ValueError("id must not be empty; leave it out, or give None, for a new one")
     # the caller may use his for other schedules, too
     moved, next_fire_time = trigger._moved_copy()
     return schedule_of(

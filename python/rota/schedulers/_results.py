@@ -92,11 +92,14 @@ class ResultDesk:
 
 
 def value_of(result: JobResult) -> Any:
-    """Return what the job returned, or raise what it raised or why it has no value."""
-    if result.outcome is JobOutcome.success:
-        return result.return_value
+    """Return what the job returned, or raise what it raised or why it has no value.
+
+    Of a job that ended well there is an exception if what it returned could not be stored, or not be read again.
+    """
     if result.exception is not None:
         raise result.exception
+    if result.outcome is JobOutcome.success:
+        return result.return_value
     if result.outcome is JobOutcome.missed_start_deadline:
         raise JobDeadlineMissed(result.job_id)
     if result.outcome is JobOutcome.abandoned:

@@ -9,16 +9,16 @@ from datetime import timedelta
 from itertools import count
 from logging import Logger, getLogger
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from attrs import define, field
-from attrs.validators import ge, instance_of, min_len, optional
+from attrs import Factory, define, field
+from attrs.validators import min_len
 
 from rota._environment import current_clock, new_id, system_random
 from rota.abc import Clock, DataStore, EventBroker, JobExecutor, JobFilter
 from rota.model import SchedulerRole, TaskDefaults
-from rota.model._validation import as_length, check_length, length
+from rota.model._validation import as_length, check_length, length, of_type, running_limit
 
 if TYPE_CHECKING:
     from attrs import Attribute
@@ -30,10 +30,22 @@ POLLING_SHARED = timedelta(seconds=5)
 
 _numbers = count(1)
 
+T = TypeVar("T")
+
+
+def _service(name: str, given: object, kind: type[T], example: str) -> T:
+    """Refuse what is none, without showing it: it may be a URL with a password."""
+    if not isinstance(given, kind):
+        got = type(given).__qualname__
+        raise TypeError(
+            f"{name} must be of type {kind.__name__}, such as {example}, got an object of type {got}"
+        )
+    return given
+
 
 def _data_store(given: DataStore | None) -> DataStore:
     if given is not None:
-        return given
+        return _service("data_store", given, DataStore, "SQLAlchemyDataStore(url)")  # type: ignore[type-abstract]
     from rota.datastores.memory import MemoryDataStore
 
     return MemoryDataStore()
@@ -41,7 +53,7 @@ def _data_store(given: DataStore | None) -> DataStore:
 
 def _event_broker(given: EventBroker | None) -> EventBroker:
     if given is not None:
-        return given
+        return _service("event_broker", given, EventBroker, "RedisEventBroker(url)")  # type: ignore[type-abstract]
     from rota.eventbrokers.local import LocalEventBroker
 
     return LocalEventBroker()
@@ -96,6 +108,10 @@ def _positive_or_none(instance: object, attribute: Attribute[Any], value: timede
         _positive(instance, attribute, value)
 
 
+def _default_polling_interval(settings: Settings) -> timedelta:
+    return POLLING_SHARED if settings.data_store.persistent else POLLING_IN_PROCESS
+
+
 @define(eq=False, slots=False)
 class Settings:
     """The settings of a scheduler. Lengths of time may be given as seconds.
@@ -106,7 +122,8 @@ class Settings:
     :param identity: the name of this scheduler in logs and in the data store; by default made of host and process
     :param role: whether it processes schedules, runs jobs, or both
     :param task_defaults: the settings of tasks that say nothing else
-    :param max_concurrent_jobs: how many jobs it holds at once, at most
+    :param max_concurrent_jobs: how many jobs it holds at once, at most: those that run, and those that wait for a
+        thread or a process
     :param job_executors: by name, what runs jobs; by default "async" (for coroutine functions), "threadpool" (for other
         callables) and "processpool". If neither of the first two is given, the first one is the default
     :param cleanup_interval: how often expired results are removed; `None` for never
@@ -125,24 +142,24 @@ class Settings:
     data_store: DataStore = field(
         default=None,
         converter=_data_store,
-        validator=instance_of(DataStore),  # type: ignore[type-abstract]
     )
     event_broker: EventBroker = field(
         default=None,
         converter=_event_broker,
-        validator=instance_of(EventBroker),  # type: ignore[type-abstract]
     )
     lease_duration: timedelta = field(
         default=timedelta(seconds=30), converter=as_length, validator=_positive
     )
     identity: str = field(default="", kw_only=True, converter=_identity)
     role: SchedulerRole = field(
-        default=SchedulerRole.both, kw_only=True, validator=instance_of(SchedulerRole)
+        default=SchedulerRole.both, kw_only=True, validator=of_type(SchedulerRole)
     )
     task_defaults: TaskDefaults = field(
-        factory=TaskDefaults, kw_only=True, validator=instance_of(TaskDefaults)
+        factory=TaskDefaults, kw_only=True, validator=of_type(TaskDefaults)
     )
-    max_concurrent_jobs: int = field(default=100, kw_only=True, validator=[instance_of(int), ge(1)])
+    max_concurrent_jobs: int = field(
+        default=100, kw_only=True, validator=[of_type(int), running_limit]
+    )
     job_executors: MutableMapping[str, JobExecutor] = field(
         default=None, kw_only=True, converter=_job_executors, validator=min_len(1)
     )
@@ -157,14 +174,15 @@ class Settings:
     random: Random = field(default=None, kw_only=True, converter=_random)
     new_id: Callable[[], UUID] = field(default=new_id, kw_only=True)
     task_modules: Collection[str] = field(default=(), kw_only=True, converter=_modules)
-    polling_interval: timedelta = field(kw_only=True, converter=as_length, validator=_positive)
+    polling_interval: timedelta = field(
+        default=Factory(_default_polling_interval, takes_self=True),
+        kw_only=True,
+        converter=as_length,
+        validator=_positive,
+    )
     shutdown_timeout: timedelta = field(
         default=timedelta(seconds=10), kw_only=True, converter=as_length, validator=length
     )
     accept: JobFilter | None = field(
-        default=None, kw_only=True, validator=optional(instance_of(JobFilter))
+        default=None, kw_only=True, validator=of_type(JobFilter, type(None))
     )
-
-    @polling_interval.default
-    def _default_polling_interval(self) -> timedelta:
-        return POLLING_SHARED if self.data_store.persistent else POLLING_IN_PROCESS

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from anyio import create_task_group, open_signal_receiver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from anyio.abc import TaskStatus
 
-__all__ = ["stopping_on_signals", "unclaimed_signals"]
+__all__ = ["ORDERLY_SIGNALS", "end_at_next", "stopping_on_signals", "unclaimed_signals"]
+
+ORDERLY_SIGNALS = 2  #: the first has the scheduler stop, the second has it wait no longer for jobs
 
 
 def unclaimed_signals() -> list[signal.Signals]:
@@ -32,7 +34,7 @@ def unclaimed_signals() -> list[signal.Signals]:
 
 @asynccontextmanager
 async def stopping_on_signals(react: Callable[[], object]) -> AsyncIterator[None]:
-    """Call `react` at each of the unclaimed signals, while the block runs."""
+    """Call `react` at the first two of the unclaimed signals, while the block runs; a third ends the process."""
     signals = unclaimed_signals()
     if not signals or sys.platform == "win32":  # where an event loop cannot listen to signals
         yield
@@ -41,10 +43,23 @@ async def stopping_on_signals(react: Callable[[], object]) -> AsyncIterator[None
     async def listen(*, task_status: TaskStatus[None]) -> None:
         with open_signal_receiver(*signals) as received:
             task_status.started()
-            async for _ in received:
+            for _ in range(ORDERLY_SIGNALS):
+                await received.__anext__()
                 react()
+        end_at_next(signals)
 
-    async with create_task_group() as group:
-        await group.start(listen)
-        yield
-        group.cancel_scope.cancel()
+    before = {number: signal.getsignal(number) for number in signals}
+    try:
+        async with create_task_group() as group:
+            await group.start(listen)
+            yield
+            group.cancel_scope.cancel()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_at_next(signals: Iterable[signal.Signals]) -> None:
+    """Have the next of these signals end the process at once, as a job may not heed that it is cancelled."""
+    for number in signals:
+        signal.signal(number, signal.SIG_DFL)

@@ -104,7 +104,7 @@ class TaskRegistry:
                 return runnable
         looking = self._looking[task_id] = anyio.Event()
         try:
-            task = await self._store.get_task(task_id)
+            task = self._known[task_id] = await self._store.get_task(task_id)
             runnable = self._runnable[task_id] = Runnable(task, self._callable_of(task))
             return runnable
         finally:
@@ -137,7 +137,9 @@ class TaskRegistry:
         else:
             task = await self._ensure_callable(target)
         if max_instances is not unset and _exceeds(max_instances, task.max_running_jobs):
-            task = await self._store_task(attrs.evolve(task, max_running_jobs=max_instances))
+            task = await self._stored(task.id) or task
+            if _exceeds(max_instances, task.max_running_jobs):
+                task = await self._store_task(attrs.evolve(task, max_running_jobs=max_instances))
         return task
 
     async def configure(
@@ -160,7 +162,7 @@ class TaskRegistry:
                 )
             func, target = target, self._identify(target)
         if func is unset:
-            task = await self._existing(target)
+            task = await self._stored(target)
             if task is None:
                 raise TaskLookupError(target)
             return await self._store_task(self._changed(task, given))
@@ -168,7 +170,7 @@ class TaskRegistry:
         if target not in self._applied:
             self._applied.add(target)
             given = {**decorated_settings(func), **given}
-        task = await self._existing(target)
+        task = await self._stored(target)
         if task is None:
             return await self._store_task(self._new_task(target, func, given))
         return await self._store_task(self._changed(task, given, reference_to(func)))
@@ -196,10 +198,15 @@ class TaskRegistry:
             task = self._known[task_id] = await self._store.get_task(task_id)
         except TaskLookupError:
             func = decorated_tasks.get(task_id)
-            if func is None or func is self._callables.get(task_id):
+            if func is None or task_id in self._callables:  # which may be a method of some object
                 return None
             return await self.configure(func)
         return task
+
+    async def _stored(self, task_id: str) -> Task | None:
+        """Return a task as it is now, to be changed: what is remembered may lack what others have changed."""
+        self._known.pop(task_id, None)
+        return await self._existing(task_id)
 
     async def _ensure_callable(self, func: Callable[..., Any]) -> Task:
         task_id = self._identify(func)
@@ -214,6 +221,7 @@ class TaskRegistry:
         if task is None:
             return await self._store_task(self._new_task(task_id, func, {}))
         if reference is not None and task.func is None:
+            task = await self._stored(task_id) or task
             return await self._store_task(attrs.evolve(task, func=reference))
         return task
 

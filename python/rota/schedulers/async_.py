@@ -53,7 +53,6 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
 
     _group: TaskGroup | None = field(init=False, default=None)
     _engine: Engine | None = field(init=False, default=None)
-    _state: RunState = field(init=False, default=RunState.stopped)
     _stopped: anyio.Event | None = field(init=False, default=None)
     _facade: Scheduler | None = field(init=False, default=None)
     _companions: list[Companion] = field(init=False, factory=list)
@@ -131,7 +130,7 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
         """Process schedules and jobs, as the role says, until `stop` is called or this is cancelled.
 
         In the main thread SIGTERM, and SIGINT where nothing else handles it, stop the scheduler in order; a second one
-        has it wait no longer for running jobs.
+        has it wait no longer for running jobs, a third ends the process at once.
         """
         if self._exit_stack is None:
             async with self:

@@ -10,17 +10,17 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from rota.schedulers._portal import PortalThread
-from rota.schedulers._signals import unclaimed_signals
+from rota.schedulers._signals import ORDERLY_SIGNALS, end_at_next, unclaimed_signals
 from rota.schedulers.async_ import AsyncScheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, MutableMapping
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, MutableMapping
     from datetime import timedelta
     from logging import Logger
 
     from typing_extensions import Self
 
-    from rota.abc import Clock, DataStore, EventBroker, JobExecutor, Subscription
+    from rota.abc import Clock, DataStore, EventBroker, JobExecutor, JobFilter, Subscription
     from rota.model import Event, Health, RunState, SchedulerRole, TaskDefaults
 
 __all__ = ["Scheduler"]
@@ -96,6 +96,10 @@ class Scheduler:
     lease_duration: timedelta = _same()
     logger: Logger = _same()
     clock: Clock = _same()
+    task_modules: Collection[str] = _same()
+    polling_interval: timedelta = _same()
+    shutdown_timeout: timedelta = _same()
+    accept: JobFilter | None = _same()
     state: RunState = _same()
     health: Health = _same()
 
@@ -143,7 +147,7 @@ class Scheduler:
         """Process schedules and jobs, as the role says, until `stop` is called.
 
         In the main thread SIGTERM and SIGINT, where nothing else handles them, stop the scheduler in order; a second
-        one has it wait no longer for running jobs.
+        one has it wait no longer for running jobs, a third ends the process at once.
         """
         thread = self._open()
         with self._stopping_on_signals(thread):
@@ -152,7 +156,7 @@ class Scheduler:
     def stop(self) -> None:
         """Have the scheduler stop; this does not wait until it has. Does nothing if it is not running."""
         thread = self._thread
-        if thread is not None:
+        if thread is not None and thread.is_here:
             thread.post(self._async._request_stop)
 
     def subscribe(
@@ -181,12 +185,16 @@ class Scheduler:
                 options = self._async.clock.backend_options("asyncio")
                 self._thread = PortalThread(self._async, options)
                 atexit.register(self._close)
+            if not self._thread.is_here:
+                raise RuntimeError(
+                    "the scheduler was started before this process was forked; make one after the fork"
+                )
             return self._thread
 
     def _close(self) -> None:
         with self._lock:
             thread = self._thread
-            if thread is None or self._closing:
+            if thread is None or self._closing or not thread.is_here:
                 return
             self._closing = True  # whoever uses it meanwhile must not start it anew
         atexit.unregister(self._close)
@@ -202,7 +210,13 @@ class Scheduler:
 
     @contextmanager
     def _stopping_on_signals(self, thread: PortalThread) -> Iterator[None]:
+        left = ORDERLY_SIGNALS
+
         def react(_number: int, _frame: object) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                end_at_next(signals)
             thread.post(self._async._stop_or_hurry)
 
         signals = {number: signal.signal(number, react) for number in unclaimed_signals()}

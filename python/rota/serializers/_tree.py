@@ -111,9 +111,9 @@ class _Builder:
                 return entry.name, entry.to_state(obj)
             if isinstance(obj, BaseException):
                 return "exception", _failures.to_state(obj)
-        except SerializationError:
+        except (SerializationError, KeyboardInterrupt):
             raise
-        except Exception as exc:
+        except BaseException as exc:
             raise SerializationError(f"cannot serialize a {kind.__qualname__}: {exc}") from exc
         raise SerializationError(
             f"cannot serialize an instance of a class that is not registered with rota.serializers.register_class, "
@@ -180,5 +180,7 @@ class _Rebuilder:
             make = entry.from_state
         try:
             return make(state)
-        except Exception as exc:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:
             raise DeserializationError(f"cannot rebuild a {name[:200]}: {exc}") from exc

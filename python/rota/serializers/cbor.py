@@ -75,7 +75,9 @@ class CBORSerializer(Serializer):
         tree = build_tree(obj, self._form, self.registry, self.max_depth, self.max_size)
         try:
             serialized = cbor2.dumps(tree, **self.dump_options)
-        except Exception as exc:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:
             raise SerializationError(f"cannot write the object as CBOR: {exc}") from exc
         if len(serialized) > self.max_size:
             raise SerializationError(
@@ -94,7 +96,9 @@ class CBORSerializer(Serializer):
         try:
             check(serialized, self.type_tag, self.max_depth)
             tree = cbor2.loads(serialized, **self.load_options)
-        except Exception as exc:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:
             raise DeserializationError(f"the bytes are not valid CBOR: {exc}") from exc
         return rebuild(tree, self._form, self.registry, self.max_depth)
 

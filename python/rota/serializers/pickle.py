@@ -78,7 +78,9 @@ class PickleSerializer(Serializer):
         """Return `obj` as a pickle, signed if there is a key. See `Serializer.serialize`."""
         try:
             pickled = pickle.dumps(obj, self.protocol)
-        except Exception as exc:  # objects may raise anything when they are pickled
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # objects may raise anything when they are pickled
             raise SerializationError(
                 f"cannot pickle a {type(obj).__qualname__}: {_reason(exc)}"
             ) from exc
@@ -100,7 +102,9 @@ class PickleSerializer(Serializer):
         pickled = self._verified(serialized, context)
         try:
             return pickle.loads(pickled)
-        except Exception as exc:  # objects may raise anything when they are unpickled
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # objects may raise anything when they are unpickled
             raise DeserializationError(f"cannot unpickle the bytes: {exc}") from exc
 
     def _verified(self, serialized: bytes, context: bytes) -> bytes:
@@ -131,7 +135,7 @@ class PickleSerializer(Serializer):
         return pickled
 
 
-def _reason(exc: Exception) -> str:
+def _reason(exc: BaseException) -> str:
     unnamed_zone = isinstance(exc, pickle.PicklingError) and "ZoneInfo" in str(exc)
     return f"{ZONE_REMEDY} ({exc})" if unnamed_zone else str(exc)
 

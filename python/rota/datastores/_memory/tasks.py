@@ -82,7 +82,7 @@ class TaskTable:
         queue = self.get(task_id)
         if queue.schedules or queue.jobs:
             raise ValueError(
-                f"a task must have no schedules and no jobs to be removed, got: {task_id!r}"
+                f"task {task_id!r} still has schedules or jobs"
                 f" with {queue.schedules} and {queue.jobs}"
             )
         del self._queues[task_id]

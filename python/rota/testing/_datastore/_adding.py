@@ -94,7 +94,7 @@ class AddingSchedules(DataStoreFixtures):
         assert (await the_schedule(store)).args == (kept,)
 
     async def test_unknown_task_is_refused(self, store: DataStore) -> None:
-        with pytest.raises(TaskLookupError, match="no task by the id of 'other'"):
+        with pytest.raises(TaskLookupError, match="no task with the id 'other'"):
             await add(store, make_schedule("a"), make_schedule("b", task_id="other"))
         assert await store.get_schedules() == []
 

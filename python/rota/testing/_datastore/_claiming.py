@@ -78,7 +78,7 @@ class ClaimingJobs(DataStoreFixtures):
         assert not (await store.unfinished_jobs(["a"])).get("a")
 
     async def test_job_of_an_unknown_task_is_refused(self, store: DataStore) -> None:
-        with pytest.raises(TaskLookupError, match="no task by the id of 'other'"):
+        with pytest.raises(TaskLookupError, match="no task with the id 'other'"):
             await store.add_jobs([make_job(), make_job(task_id="other")])
         assert await store.get_jobs() == []
 

@@ -66,11 +66,11 @@ class KeepingTasks(DataStoreFixtures):
         assert ids == ["B", "a", "b", "task", "z", "é"]
 
     async def test_unknown_task_cannot_be_had(self, store: DataStore) -> None:
-        with pytest.raises(TaskLookupError, match="no task by the id of 'other'"):
+        with pytest.raises(TaskLookupError, match="no task with the id 'other'"):
             await store.get_task("other")
 
     async def test_unknown_task_cannot_be_removed(self, store: DataStore) -> None:
-        with pytest.raises(TaskLookupError, match="no task by the id of 'other'"):
+        with pytest.raises(TaskLookupError, match="no task with the id 'other'"):
             await store.remove_task("other")
 
     async def test_removed_task_is_gone(self, store: DataStore, broker: RecordingBroker) -> None:
