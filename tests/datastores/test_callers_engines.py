@@ -66,6 +66,16 @@ async def test_isolation_of_the_engine_does_not_matter(place: Place, level: str)
             assert await connection.run_sync(level_of) == level, "the caller's own use is affected"
 
 
+async def test_isolation_of_the_options_of_an_engine_is_refused(place: Place) -> None:
+    """What SQLAlchemy sets for each connection of such an engine comes after what a store sets."""
+    if place.url.startswith("sqlite"):
+        pytest.skip("its transactions are serializable whatever is said")
+    engine = create_async_engine(place.url)
+    with pytest.raises(ValueError, match="no isolation level in its execution options"):
+        SQLAlchemyDataStore(engine.execution_options(isolation_level="AUTOCOMMIT"))
+    await engine.dispose()
+
+
 async def test_transactions_are_whole_on_an_engine_that_commits_by_itself(place: Place) -> None:
     if place.url.startswith("sqlite"):
         pytest.skip("its transactions are begun by hand")

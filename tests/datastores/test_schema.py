@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from sqlalchemy import Column, Integer, insert, text, update
+from sqlalchemy import Column, Engine, Integer, event, insert, inspect, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
@@ -24,7 +24,7 @@ from rota.testing._datastore._fixtures import make_job, make_task
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from tests.datastores.conftest import Place
 
@@ -96,6 +96,46 @@ def release(monkeypatch: pytest.MonkeyPatch, step: Upgrade) -> None:
 async def test_tables_are_made_at_the_first_start(place: Place) -> None:
     await start(place.store())
     assert await place.store().schema_version() == SQLAlchemyDataStore.SCHEMA_VERSION
+
+
+async def test_start_that_was_cut_short_leaves_no_index_out(place: Place) -> None:
+    """On MariaDB each table and each index comes to stay at once."""
+    cut = True
+
+    def cut_short(_c: object, _x: object, statement: str, *_: object) -> None:
+        if cut and "INDEX" in statement and "jobs_fire_time" in statement:
+            raise RuntimeError("cut short")
+
+    event.listen(Engine, "before_cursor_execute", cut_short)
+    try:
+        with pytest.raises(RuntimeError, match="cut short"):
+            await start(place.store())
+    finally:
+        cut = False
+        event.remove(Engine, "before_cursor_execute", cut_short)
+    await start(place.store())
+
+    engine = create_async_engine(place.url)
+    tables = Tables(dialect_of(engine.url), "rota_", place.schema)
+    async with engine.connect() as connection:
+        for table in tables.metadata.tables.values():
+            indexes = await connection.run_sync(_indexes, table)
+            assert {index.name for index in table.indexes} <= indexes
+    await engine.dispose()
+
+
+def _indexes(connection: Connection, table: Table) -> set[str | None]:
+    found = inspect(connection).get_indexes(table.name, schema=table.schema)
+    return {index["name"] for index in found}
+
+
+async def test_names_may_have_what_formats_and_parameters_are_made_of(place: Place) -> None:
+    async with started(place.store(table_prefix="a%b:c{0}_")) as store:
+        await store.add_task(make_task(max_running_jobs=2))
+        await store.add_task(make_task(id="other", max_running_jobs=2))
+        await store.add_jobs([make_job(), make_job(task_id="other")])
+        acquired = await store.acquire_jobs("s", timedelta(minutes=1), 10)
+        assert len(acquired.items) == 2
 
 
 async def test_tables_are_made_on_demand(place: Place) -> None:

@@ -189,6 +189,11 @@ CASES = [
         id="redis",
     ),
     pytest.param(
+        RedisEventBroker("redis://:a/hunter2 %$#b?c@127.0.0.1:1/2"),
+        "RedisEventBroker(\"127.0.0.1:1/2, channel 'rota'\")",
+        id="redis-unencoded",
+    ),
+    pytest.param(
         RedisEventBroker(Redis(host="127.0.0.1", port=1, password=SECRET)),
         "RedisEventBroker(\"127.0.0.1:1, channel 'rota'\")",
         id="redis-client",

@@ -94,6 +94,15 @@ async def test_value_that_wants_to_end_the_process_is_an_error(
     assert await executor.run_job(str.upper, job("next")) == "NEXT"
 
 
+async def promise() -> None:
+    """Be run only where it is awaited."""
+
+
+async def test_coroutine_function_is_refused(executor: ProcessPoolJobExecutor) -> None:
+    with pytest.raises(TypeError, match=r"^promise returned a coroutine, which only"):
+        await executor.run_job(promise, job())
+
+
 async def test_what_a_cancelled_job_has_started_is_killed_with_it(
     executor: ProcessPoolJobExecutor, tmp_path: Path
 ) -> None:

@@ -43,6 +43,8 @@ def test_modules_of_tasks_given_as_one_text_are_refused() -> None:
             TypeError,
             r"event_broker must be of type EventBroker, such as RedisEventBroker\(url\), got an object of type str",
         ),
+        ({"identity": "x" * 464}, ValueError, "identity must have at most 463 characters, got: 464"),
+        ({"identity": "a\0b"}, ValueError, r"identity must not contain a NUL character, got: 'a\\x00b'"),
         ({"role": "worker"}, TypeError, "role must be of type SchedulerRole, got: 'worker'"),
         ({"accept": "gpu"}, TypeError, "accept must be of type JobFilter or None, got: 'gpu'"),
         ({"max_concurrent_jobs": 0}, ValueError, "max_concurrent_jobs must be at least 1, got: 0"),
@@ -106,6 +108,8 @@ TRIGGER = IntervalTrigger(hours=1)
         ("add_schedule", {"job_result_expiration_time": None}, TypeError, f"job_result_expiration_time {NO_LENGTH} None"),
         ("add_job", {"result_expiration_time": None}, TypeError, f"result_expiration_time {NO_LENGTH} None"),
         ("add_job", {"run_at": "noon"}, TypeError, "run_at must be a datetime, got: 'noon'"),
+        ("add_job", {"priority": 2**31}, ValueError, "priority must be in -2147483648..2147483647, got: 2147483648"),
+        ("add_schedule", {"priority": True}, TypeError, "priority must be of type int, got: True"),
         ("configure_task", {"metadata": 5}, TypeError, "metadata must be a mapping, got: 5"),
     ],
 )  # fmt: skip

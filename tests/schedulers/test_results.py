@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -29,6 +31,7 @@ pytestmark = [pytest.mark.anyio, every_flavour]
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)
 MEGABYTE = 1_000_000
+VARIABLE: ContextVar[object] = ContextVar("VARIABLE", default=None)
 
 
 async def answer() -> int:
@@ -132,6 +135,44 @@ async def test_run_job_says_that_the_job_was_cancelled(
 
     with pytest.raises(JobCancelled, match="was cancelled"):
         await scheduler.run_job(cancel_itself)
+
+
+@pytest.mark.parametrize("error", [SystemExit(2), KeyboardInterrupt(), asyncio.CancelledError()])
+async def test_job_that_wants_to_end_the_process_ends_nobody(
+    scheduler: AsyncScheduler, error: BaseException
+) -> None:
+    def leave() -> None:
+        raise error
+
+    name = type(error).__name__
+    with pytest.raises(RuntimeError, match=f"^the job raised {name}: ") as raised:
+        await scheduler.run_job(leave)
+    assert isinstance(raised.value.__cause__, type(error))
+    assert await scheduler.run_job(answer) == 42
+
+
+async def test_coroutine_function_in_a_thread_is_refused(scheduler: AsyncScheduler) -> None:
+    with pytest.raises(TypeError, match="returned a coroutine, which only the executor of"):
+        await scheduler.run_job(answer, job_executor="threadpool")
+
+
+async def test_context_variable_whose_values_cannot_be_compared_does_no_harm(
+    scheduler: AsyncScheduler,
+) -> None:
+    class Incomparable:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, _: object) -> bool:
+            raise ValueError("the truth value is ambiguous")
+
+    async def leave() -> str:
+        VARIABLE.set(Incomparable())
+        VARIABLE.set(Incomparable())
+        return "done"
+
+    VARIABLE.set(Incomparable())
+    assert await scheduler.run_job(leave) == "done"
+    assert await scheduler.run_job(answer) == 42
 
 
 class TestExceptions:

@@ -16,6 +16,7 @@ from rota.cli._output import (
     print_table,
 )
 from rota.cli._store import StoreOptions, interface, on_store, run_async
+from rota.model._validation import PRIORITIES
 
 if TYPE_CHECKING:
     from rota import AsyncScheduler, Task
@@ -83,7 +84,12 @@ async def show_task(store: StoreOptions, task_id: str, as_json: bool) -> None:
 @click.argument("task_id")
 @click.option("--args", "args_json", default="[]", metavar="JSON", help="A JSON array.")
 @click.option("--kwargs", "kwargs_json", default="{}", metavar="JSON", help="A JSON object.")
-@click.option("--priority", default=0, show_default=True)
+@click.option(
+    "--priority",
+    default=0,
+    show_default=True,
+    type=click.IntRange(PRIORITIES.start, PRIORITIES.stop - 1),
+)
 @on_store
 @as_json_option
 @run_async

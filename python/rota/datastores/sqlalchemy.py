@@ -16,7 +16,7 @@ from rota._environment import current_clock
 from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
 from rota.datastores.sql.base import Base
-from rota.datastores.sql.engines import callers_engine, dialect_of, engine_for, second_engine
+from rota.datastores.sql.engines import callers_engine, dialect_of, engine_for, second_engine, shown
 from rota.datastores.sql.news import News
 from rota.datastores.sql.operations import Operations
 from rota.datastores.sql.outages import Outages, RetrySettings
@@ -89,9 +89,10 @@ class SQLAlchemyDataStore(Operations):
         self._upgrade = upgrade
         self._start_from_scratch = start_from_scratch
         self._is_started = False
+        self._in_use = False
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._engine.url!r})"
+        return f"{type(self).__name__}({shown(self._engine.url)!r})"
 
     async def start(
         self,
@@ -102,9 +103,17 @@ class SQLAlchemyDataStore(Operations):
     ) -> None:
         """Connect, and make or upgrade the tables. See `DataStore.start`.
 
+        :raises RuntimeError: if it has been started, and not been stopped
         :raises FileNotFoundError: if the directory of an SQLite file does not exist
         :raises SchemaVersionError: if the tables are those of a newer rota
         """
+        if self._in_use:
+            raise RuntimeError(
+                "this data store is in use by a scheduler already; give each scheduler one of its own, for the same "
+                "database"
+            )
+        self._in_use = True
+        exit_stack.callback(self._free)
         if self._owns_engine:
             exit_stack.push_async_callback(_close, self._engine)
         transactions = self._transactions = self._make_transactions(logger, clock)
@@ -119,6 +128,9 @@ class SQLAlchemyDataStore(Operations):
         self._news = News(event_broker)
         self._announcements = Announcements(self._news, clock)
         exit_stack.callback(self._announcements.close)
+
+    def _free(self) -> None:
+        self._in_use = False
 
     @property
     def problem(self) -> str | None:

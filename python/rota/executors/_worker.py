@@ -15,6 +15,8 @@ import threading
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from rota.executors._coroutines import no_coroutine
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -127,7 +129,9 @@ def _call(
     func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Any, BaseException | None]:
     try:
-        return func(*args, **kwargs), None
+        return no_coroutine(
+            func(*args, **kwargs), getattr(func, "__qualname__", "the callable")
+        ), None
     except BaseException as exc:  # noqa: BLE001 - SystemExit must not end the worker process
         return None, _picklable(exc)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rota._posting import poster
 from rota.abc import JobExecutor
+from rota.executors._coroutines import no_coroutine
 from rota.executors._threads import ThreadPool
 
 if TYPE_CHECKING:
@@ -47,4 +48,4 @@ class ThreadPoolJobExecutor(JobExecutor):
     async def run_job(self, func: Callable[..., Any], job: Job) -> Any:
         """Call `func` in a thread. When cancelled, leave it behind."""
         with self._clock.busy():
-            return await self._pool.run(func, job.args, job.kwargs)
+            return no_coroutine(await self._pool.run(func, job.args, job.kwargs), job.task_id)

@@ -17,6 +17,7 @@ from rota.model._validation import (
     as_metadata,
     as_utc,
     identifier,
+    in_priorities,
     length,
     of_type,
 )
@@ -66,7 +67,7 @@ class Job:
         default=timedelta(0), converter=as_length, validator=length
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
-    priority: int = field(default=0, validator=of_type(int))
+    priority: int = field(default=0, validator=in_priorities)
     not_before: datetime | None = field(default=None, converter=as_utc)
     attempt: int = field(default=1, validator=of_type(int))
     serial: bool = field(default=False, validator=of_type(bool))

@@ -19,6 +19,7 @@ from rota.model._validation import (
     as_overlap_policy,
     as_utc,
     identifier,
+    in_priorities,
     length,
     length_or_none,
     of_type,
@@ -85,7 +86,7 @@ class Schedule(_Sharing):
         default=timedelta(0), converter=as_length, validator=length
     )
     metadata: Mapping[str, Any] = field(factory=dict, converter=as_metadata)
-    priority: int = field(default=0, validator=of_type(int))
+    priority: int = field(default=0, validator=in_priorities)
     catch_up_window: timedelta | None = field(
         default=None, converter=as_length, validator=length_or_none
     )

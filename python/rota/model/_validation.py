@@ -24,6 +24,7 @@ MAX_LENGTH = timedelta(
 _MAX_SECONDS = MAX_LENGTH.total_seconds()
 _NO_TIME = timedelta(0)
 MAX_LIMIT = 2**31 - 1
+PRIORITIES = range(-(2**31), 2**31)
 _E = TypeVar("_E", bound="Enum")
 
 
@@ -245,6 +246,16 @@ def of_type(*types: type) -> Callable[[object, Attribute[Any], object], None]:
             raise TypeError(f"{attribute.name} must be of type {names}, got: {value!r:.100}")
 
     return check
+
+
+def in_priorities(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Refuse a priority that not every data store can keep."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{attribute.name} must be of type int, got: {value!r:.100}")
+    if value not in PRIORITIES:
+        raise ValueError(
+            f"{attribute.name} must be in {PRIORITIES.start}..{PRIORITIES.stop - 1}, got: {value}"
+        )
 
 
 def running_limit(_instance: object, attribute: Attribute[Any], value: object) -> None:

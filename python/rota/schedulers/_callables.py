@@ -36,13 +36,17 @@ def name_of(func: Callable[..., Any]) -> str:
     while isinstance(func, partial):
         func = func.func
     named = func if hasattr(func, "__qualname__") else type(func)
-    return f"{named.__module__}:{named.__qualname__}"
+    # Methods of built-in classes are of no module.
+    module = getattr(named, "__module__", None) or type(func).__module__
+    return f"{module}:{named.__qualname__}"
 
 
 def resolve(reference: str, allowed_modules: Collection[str]) -> Callable[..., Any]:
-    """Import the callable that `reference` names, if it lies in one of the modules or packages given.
+    """Import the callable that `reference` names, if it is of one of the modules or packages given.
 
-    :raises CallableLookupError: if it does not, or leads nowhere
+    What such a module has itself imported from elsewhere is not of it: stored text leads to no other function.
+
+    :raises CallableLookupError: if it is not, or the reference leads nowhere
     """
     module_name, _, qualname = reference.partition(":")
     if not any(
@@ -53,9 +57,14 @@ def resolve(reference: str, allowed_modules: Collection[str]) -> Callable[..., A
             f"or let its module be imported with task_modules=[{module_name!r}]"
         )
     try:
-        return find(import_module(module_name), qualname)
+        func = find(import_module(module_name), qualname)
     except Exception as exc:
         raise CallableLookupError(f"{reference!r} cannot be imported: {exc!r}") from exc
+    if reference_to(func) != reference:
+        raise CallableLookupError(
+            f"{reference!r} is not allowed: what it leads to is not defined there by that name"
+        )
+    return func
 
 
 def find(module: object, qualname: str) -> Callable[..., Any]:

@@ -112,7 +112,9 @@ class JobOperations(SchedulerBase):
         :raises JobCancelled: if it was cancelled
         :raises JobAbandoned: if the worker that ran it disappeared
         :raises JobDeadlineMissed: if it was not started in time
-        :raises RuntimeError: if the scheduler is closed meanwhile
+        :raises SerializationError: if what it returned could not be stored
+        :raises RuntimeError: if the scheduler is closed meanwhile, or the job raised what would end the process of the
+            caller, as `SystemExit` does
         """
         job_id = await self.add_job(
             func_or_task_id,

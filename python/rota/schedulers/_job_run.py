@@ -18,6 +18,7 @@ from rota.schedulers._workers import being_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Context
 
     from rota.abc import JobExecutor
     from rota.model import Job, JobRelease
@@ -117,7 +118,7 @@ class JobRunner:
                 return await _within(runnable.task.timeout, executor, runnable, job)
             return await executor.run_job(runnable.func, job)
         finally:
-            if copy_context() != before:
+            if _differ(copy_context(), before):
                 worker.retired = True  # the next job must not see the context variables of this one
             job_variable.reset(token)
 
@@ -174,6 +175,13 @@ class JobRunner:
         if verdict is Verdict.stopped:
             return stopped(claim.job, claim.task, now, claim.started_at)
         return ended(claim.job, JobOutcome.cancelled, now, started_at=claim.started_at)
+
+
+def _differ(one: Context, other: Context) -> bool:
+    try:
+        return one != other
+    except Exception:  # noqa: BLE001 - values of any class are compared
+        return True
 
 
 async def _within(timeout: timedelta, executor: JobExecutor, runnable: Runnable, job: Job) -> Any:

@@ -96,8 +96,11 @@ def value_of(result: JobResult) -> Any:
 
     Of a job that ended well there is an exception if what it returned could not be stored, or not be read again.
     """
-    if result.exception is not None:
+    if isinstance(result.exception, Exception):
         raise result.exception
+    if result.exception is not None:  # it would end who waits, not who ran the job
+        name = type(result.exception).__qualname__
+        raise RuntimeError(f"the job raised {name}: {result.exception}") from result.exception
     if result.outcome is JobOutcome.success:
         return result.return_value
     if result.outcome is JobOutcome.missed_start_deadline:

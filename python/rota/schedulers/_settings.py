@@ -18,7 +18,15 @@ from attrs.validators import min_len
 from rota._environment import current_clock, new_id, system_random
 from rota.abc import Clock, DataStore, EventBroker, JobExecutor, JobFilter
 from rota.model import SchedulerRole, TaskDefaults
-from rota.model._validation import as_length, check_length, length, of_type, running_limit
+from rota.model._validation import (
+    MAX_ID_LENGTH,
+    as_length,
+    check_identifier,
+    check_length,
+    length,
+    of_type,
+    running_limit,
+)
 
 if TYPE_CHECKING:
     from attrs import Attribute
@@ -27,6 +35,7 @@ __all__ = ["Settings"]
 
 POLLING_IN_PROCESS = timedelta(minutes=1)  #: nobody else can change what lives in this process
 POLLING_SHARED = timedelta(seconds=5)
+MAX_IDENTITY_LENGTH = MAX_ID_LENGTH - 37  #: as each start adds a UUID to it
 
 _numbers = count(1)
 
@@ -77,6 +86,14 @@ def _job_executors(
 
 def _identity(given: str) -> str:
     return given or f"{platform.node()}-{os.getpid()}-{next(_numbers)}"
+
+
+def _possible_identity(_instance: object, attribute: Attribute[Any], value: str) -> None:
+    check_identifier(attribute.name, value)
+    if len(value) > MAX_IDENTITY_LENGTH:
+        raise ValueError(
+            f"{attribute.name} must have at most {MAX_IDENTITY_LENGTH} characters, got: {len(value)}"
+        )
 
 
 def _clock(given: Clock | None) -> Clock:
@@ -150,7 +167,9 @@ class Settings:
     lease_duration: timedelta = field(
         default=timedelta(seconds=30), converter=as_length, validator=_positive
     )
-    identity: str = field(default="", kw_only=True, converter=_identity)
+    identity: str = field(
+        default="", kw_only=True, converter=_identity, validator=_possible_identity
+    )
     role: SchedulerRole = field(
         default=SchedulerRole.both, kw_only=True, validator=of_type(SchedulerRole)
     )

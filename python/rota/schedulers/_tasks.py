@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from inspect import iscoroutinefunction
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -212,6 +212,7 @@ class TaskRegistry:
         task_id = self._identify(func)
         task = self._known.get(task_id)
         if task is not None and task_id in self._callables:
+            self._register(task_id, func)
             return task
         if decorated_settings(func) and task_id not in self._applied:
             return await self.configure(func)
@@ -243,7 +244,8 @@ class TaskRegistry:
     def _register(self, task_id: str, func: Callable[..., Any]) -> None:
         if not callable(func):
             raise TypeError(f"func must be callable, got: {func!r}")
-        if self._callables.get(task_id) is not func:
+        known = self._callables.get(task_id)
+        if known is None or (known is not func and _identity(known) != _identity(func)):
             self._callables[task_id] = func
             self._runnable.pop(task_id, None)
 
@@ -323,6 +325,7 @@ def _identity(func: Callable[..., Any]) -> Hashable:
     """
     if isinstance(func, MethodType):
         return id(func.__self__), id(func.__func__)
-    code = getattr(func, "__code__", None)
-    plain = code is not None and not (func.__closure__ or func.__defaults__ or func.__kwdefaults__)
-    return (id(code), id(func.__globals__)) if plain else id(func)
+    if not isinstance(func, FunctionType):
+        return id(func)
+    plain = not (func.__closure__ or func.__defaults__ or func.__kwdefaults__)
+    return (id(func.__code__), id(func.__globals__)) if plain else id(func)

@@ -234,22 +234,25 @@ class MySQL(Dialect):
         """Unite one query for each task; of the server's choice, it might read the jobs of all of them."""
         jobs = tables.jobs
         names = ", ".join(f"`{column.name}`" for column in jobs.columns)
-        table = quoted(connection, jobs)
-        index = connection.dialect.identifier_preparer.quote(tables.jobs_by_task)
-        one = (
-            f"SELECT {names} FROM {table} FORCE INDEX ({index})"
-            f" WHERE state = {state} AND task_id = :p_task_{{0}} AND `rank` >= :p_rank_{{0}}"
-            " ORDER BY `rank` LIMIT :p_count_{0} FOR UPDATE SKIP LOCKED"
-        )
+        table = _in_text(quoted(connection, jobs))
+        index = _in_text(connection.dialect.identifier_preparer.quote(tables.jobs_by_task))
+
+        def one(number: int) -> str:
+            return (
+                f"SELECT {names} FROM {table} FORCE INDEX ({index})"
+                f" WHERE state = {state} AND task_id = :p_task_{number} AND `rank` >= :p_rank_{number}"
+                f" ORDER BY `rank` LIMIT :p_count_{number} FOR UPDATE SKIP LOCKED"
+            )
+
         binds: dict[str, Any] = {}
         for number, (task_id, count, rank) in enumerate(shares):
             binds[f"p_task_{number}"] = task_id
             binds[f"p_count_{number}"] = min(count, limit)
             binds[f"p_rank_{number}"] = rank
         if len(shares) == 1:  # a union would be written to disk, as columns of any length are
-            statement = text(one.format(0))
+            statement = text(one(0))
         else:
-            union = " UNION ALL ".join(f"({one.format(number)})" for number in range(len(shares)))
+            union = " UNION ALL ".join(f"({one(number)})" for number in range(len(shares)))
             statement = text(f"SELECT * FROM ({union}) AS jobs ORDER BY `rank` LIMIT :p_limit")
             binds["p_limit"] = limit
         return connection.execute(statement.columns(*jobs.c), binds).all()
@@ -317,3 +320,8 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, UUID):
         return value.hex
     return b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _in_text(name: str) -> str:
+    """Return a quoted name for `text`, which escapes percent signs itself, and takes colons for parameters."""
+    return name.replace("%%", "%").replace(":", "\\:")

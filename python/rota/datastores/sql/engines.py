@@ -9,6 +9,7 @@ from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from rota._secrets import is_secret
 from rota.datastores.sql._mysql import MySQL
 from rota.datastores.sql._postgresql import PostgreSQL
 from rota.datastores.sql._sqlite import SQLite
@@ -26,6 +27,7 @@ __all__ = [
     "dialect_of",
     "engine_for",
     "second_engine",
+    "shown",
     "with_driver",
 ]
 
@@ -83,7 +85,15 @@ def async_engine_for(url: str | URL) -> AsyncEngine:
 
 def _options(url: URL) -> dict[str, Any]:
     # Transactions are ended before a connection is given back, which saves asking the server to do it again.
-    return {"pool_reset_on_return": None, **dialect_of(url).engine_options(url)}
+    # Errors are logged, and parameters are what users store.
+    own = {"pool_reset_on_return": None, "hide_parameters": True}
+    return {**own, **dialect_of(url).engine_options(url)}
+
+
+def shown(url: URL) -> str:
+    """Return a URL as it may be shown: without what is secret, be it in its query."""
+    query = {name: "***" if is_secret(name) else value for name, value in url.query.items()}
+    return url.set(query=query).render_as_string().replace("%2A%2A%2A", "***")
 
 
 def _set_up(engine: Engine) -> Engine:
@@ -105,7 +115,12 @@ def callers_engine(engine: AsyncEngine) -> AsyncEngine:
     if isinstance(engine.pool, StaticPool) and not dialect.is_private(engine.url):
         raise ValueError(
             "engine_or_url must have a pool with a connection for each transaction, got one with a StaticPool:"
-            f" {engine.url!r}"
+            f" {shown(engine.url)}"
+        )
+    level = engine.get_execution_options().get("isolation_level")
+    if level is not None and dialect.isolated(engine) is not engine:
+        raise ValueError(
+            f"engine_or_url must have no isolation level in its execution options, which no store can override: {level}"
         )
     return dialect.isolated(engine)
 

@@ -8,7 +8,7 @@ from logging import Logger
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import define, field, frozen
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 from tenacity.stop import stop_base  # noqa: TC002 - attrs resolves it
 from tenacity.wait import wait_base, wait_random_exponential
@@ -61,7 +61,11 @@ class Outages:
             before_sleep=self._failed,
             reraise=True,
         )
-        result: T = await retrying(attempt)
+        try:
+            result: T = await retrying(attempt)
+        except StatementError as error:
+            error.hide_parameters = True  # which are what users store, and the error may be logged
+            raise
         if self._since is not None:
             seconds = self.clock.monotonic() - self._since
             self._since = self.problem = None

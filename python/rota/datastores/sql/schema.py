@@ -150,6 +150,11 @@ def _make(connection: Connection, dialect: Dialect, tables: Tables) -> None:
     ):
         connection.execute(CreateSchema(schema, if_not_exists=True))
     tables.metadata.create_all(connection)
+    for (
+        table
+    ) in tables.metadata.tables.values():  # which may be left of a start that was interrupted
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
     _set_version(connection, tables, VERSION)
 
 

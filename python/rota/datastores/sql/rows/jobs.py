@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 from rota.datastores.sql.instants import duration, instant, micros, micros_of, offset_of
 from rota.datastores.sql.rows.objects import (
-    PRIORITIES,
     Objects,
-    as_priority,
     as_uuid,
     from_json,
     storable,
@@ -21,6 +19,7 @@ from rota.datastores.sql.tables import JobState
 from rota.model import Job, JobOutcome, JobResult
 from rota.model._copies import copier
 from rota.model._settings import job_settings
+from rota.model._validation import PRIORITIES
 from rota.serializers import SerializedResult, deserialize_result, serialize_result
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def job_row(objects: Objects, job: Job, limited: bool, now: int, *, blocked: boo
         job.attempt,
         created_at,
         _RANK.pack(
-            PRIORITIES.stop - 1 - as_priority(job.priority),
+            PRIORITIES.stop - 1 - job.priority,
             (created_at if scheduled is None else scheduled) + _BIAS,
             created_at + _BIAS,
             job.id.bytes,

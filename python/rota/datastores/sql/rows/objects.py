@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Definition",
     "Objects",
-    "as_priority",
     "as_text",
     "as_uuid",
     "describe",
@@ -29,7 +28,6 @@ __all__ = [
 ]
 
 CACHED_TRIGGERS = 10_000
-PRIORITIES = range(-(1 << 31), 1 << 31)
 
 
 class Definition(NamedTuple):
@@ -185,18 +183,6 @@ def storable(name: str, value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise SerializationError(f"{name} must be valid Unicode, got: {value!a}") from None
-    return value
-
-
-def as_priority(value: int) -> int:
-    """Refuse a priority that does not fit into the column.
-
-    :raises SerializationError: if it does not
-    """
-    if value not in PRIORITIES:
-        raise SerializationError(
-            f"priority must be in {PRIORITIES.start}..{PRIORITIES.stop - 1}, got: {value}"
-        )
     return value
 
 

@@ -9,7 +9,6 @@ from rota.datastores.sql.instants import duration, instant, micros, micros_of, o
 from rota.datastores.sql.rows.objects import (
     Definition,
     Objects,
-    as_priority,
     as_text,
     from_json,
     storable,
@@ -50,7 +49,7 @@ def schedule_row(objects: Objects, schedule: Schedule, definition: Definition) -
         schedule.job_executor,
         micros_of(schedule.job_result_expiration_time),
         to_json(schedule.metadata),
-        as_priority(schedule.priority),
+        schedule.priority,
         micros_of(schedule.catch_up_window),
         schedule.overlap.name,
         next_fire_time,
