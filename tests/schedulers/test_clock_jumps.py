@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rota import AsyncScheduler, CoalescePolicy, IntervalTrigger, JobLeaseLost, current_job
+from rota import (
+    AsyncScheduler,
+    CoalescePolicy,
+    IntervalTrigger,
+    JobLeaseLost,
+    MemoryDataStore,
+    current_job,
+)
+from rota.abc import JobFilter
+from rota.testing._datastore._fixtures import make_job
 
 if TYPE_CHECKING:
     from rota.testing import VirtualClock
@@ -96,6 +105,39 @@ async def test_jump_forward_costs_a_running_job_neither_its_lease_nor_its_result
     assert result is not None
     assert result.return_value == "done"
     assert lost == []
+
+
+async def test_jump_forward_costs_no_job_of_a_neighbour(clock: VirtualClock) -> None:
+    """Who wakes up first must not take the others for gone; who is gone is noticed a little later."""
+
+    async def long() -> str:
+        await clock.sleep(600)
+        return "done"
+
+    store = MemoryDataStore()
+    nothing = JobFilter(task_ids={"nothing"})
+    async with (
+        AsyncScheduler(store, clock=clock, accept=nothing, polling_interval=30) as neighbour,
+        AsyncScheduler(store, clock=clock) as worker,
+    ):
+        await neighbour.start_in_background()
+        await clock.advance(1)
+        await worker.start_in_background()
+        await worker.configure_task("gone", func=note, job_executor="async")
+        await store.add_jobs([make_job(task_id="gone", result_expiration_time=timedelta(days=2))])
+        (gone,) = (await store.acquire_jobs("gone", timedelta(seconds=30), 1)).items
+        job_id = await worker.add_job(long, result_expiration_time=timedelta(days=2))
+        await clock.advance(28)
+        clock.set_wall_time(clock.now() + 8 * HOUR)
+        await clock.advance(2)
+        assert [job.id for job in await worker.get_jobs()] == [gone.id, job_id]
+        await clock.advance(2 * MINUTE)
+        assert [job.id for job in await worker.get_jobs()] == [job_id]
+        await clock.advance(8 * MINUTE)
+        result = await worker.get_job_result(job_id, wait=False)
+
+    assert result is not None
+    assert result.return_value == "done"
 
 
 async def test_timeout_is_real_time_whatever_the_clock_shows(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rota.schedulers._claim import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from rota.schedulers._leases import LeaseKeeper
     from rota.schedulers._node import Node
 
 __all__ = ["Upkeep"]
+
+JUMP = 0.5  #: of the clock that matters, in leases: each is renewed when a third of it has passed
+PATIENCE = 0.5  #: for the others to renew theirs, in leases
 
 
 class Upkeep:
@@ -32,12 +36,19 @@ class Upkeep:
         self._give_up = give_up
         self._cleanup_interval = cleanup_interval
         self._outage = node.outage("ending jobs of lost workers and cleaning up")
+        self._lease_seconds = node.lease_duration.total_seconds()
+        self._seen: tuple[datetime, float] | None = (
+            None  # the store's time, and the monotonic one then
+        )
+        self._patient_until = 0.0  # by the monotonic clock
 
     async def run(self) -> None:
         """Do what is due, until cancelled."""
         clock = self._node.clock
         pause = max(self._node.lease_duration, self._node.polling_interval).total_seconds()
         cleaned = clock.monotonic()
+        with suppress(Exception):  # the store may not be there yet
+            await self._others_need_time()
         while True:
             await clock.sleep(pause)
             try:
@@ -54,12 +65,24 @@ class Upkeep:
     async def reap(self) -> None:
         """End the jobs of workers that are gone.
 
-        Our own leases are renewed first: after a jump of the wall clock, or a sleep of the machine, they look expired.
+        After a jump of the store's clock, or a sleep of the machine, leases look expired that are not: our own are
+        renewed first, and others are given the time to renew theirs.
         """
         lost, cancelled = await self._keeper.renew(self._node.data_store)
         self._give_up(lost, Verdict.lost)
         self._give_up(cancelled, Verdict.cancelled)
-        await self._node.data_store.reap_jobs()
+        if not await self._others_need_time():
+            await self._node.data_store.reap_jobs()
+
+    async def _others_need_time(self) -> bool:
+        """Tell whether the store's clock has jumped so shortly ago that not everybody need have renewed leases."""
+        at, now = await self._node.data_store.now(), self._node.clock.monotonic()
+        seen, self._seen = self._seen, (at, now)
+        if seen is not None:
+            jump = (at - seen[0]).total_seconds() - (now - seen[1])
+            if jump > self._lease_seconds * JUMP:
+                self._patient_until = now + self._lease_seconds * PATIENCE
+        return now < self._patient_until
 
     async def clean_up(self) -> None:
         """Remove results that are no longer kept, and tasks that nobody can use any more."""
