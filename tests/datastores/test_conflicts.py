@@ -1,0 +1,69 @@
+"""Transactions that get in each other's way: the database ends one of them, which is run again as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from rota import AsyncScheduler
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+    from tests.datastores.conftest import Place
+
+pytestmark = [pytest.mark.anyio, pytest.mark.once]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def work() -> None:
+    """Do nothing."""
+
+
+async def test_deadlock_ends_nothing_and_leaves_nothing_out(place: Place) -> None:
+    if place.url.startswith("sqlite"):
+        pytest.skip("it has one writer at a time")
+    store = place.store()
+    attempts: list[tuple[str, str]] = []
+
+    async with AsyncScheduler(store) as scheduler:
+        for name in "ab":
+            await scheduler.configure_task(name, func=work, max_running_jobs=1)
+        in_turn = partial(_raise_limits, table=store._base.tables.tasks, attempts=attempts)
+        await asyncio.gather(
+            store._transactions.write(partial(in_turn, order=("a", "b"))),
+            store._transactions.write(partial(in_turn, order=("b", "a"))),
+        )
+        tasks = await scheduler.get_tasks()
+
+    assert len(attempts) == 3, "one of the two was run again"
+    assert [(task.id, task.max_running_jobs) for task in tasks] == [("a", 3), ("b", 3)]
+
+
+def _raise_limits(
+    connection: Connection,
+    *,
+    table: Table,
+    attempts: list[tuple[str, str]],
+    order: tuple[str, str],
+) -> None:
+    """Change two rows, the second when both transactions have changed their first."""
+    first, second = (
+        update(table)
+        .where(table.c.id == name)
+        .values(max_running_jobs=table.c.max_running_jobs + 1)
+        for name in order
+    )
+    connection.execute(first)
+    attempts.append(order)
+    while len(attempts) < 2:
+        connection.exec_driver_sql("SELECT 1")
+    connection.execute(second)
