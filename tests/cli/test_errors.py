@@ -140,6 +140,11 @@ CASES = [
     (f"jobs cancel {NO_JOB} {STORE}", FAILED, "that has not ended"),
     (f"tasks show none {STORE}", FAILED, "no task with the id 'none'"),
     (f"tasks remove none {STORE}", FAILED, "no task with the id 'none'"),
+    (
+        "schedules list --store postgresql+asyncpg://h/d?sslmode=require",
+        FAILED,
+        "does not know an option of the URL",
+    ),
     (f"tasks remove greet {STORE}", FAILED, "still has schedules or jobs"),
     (f"tasks run none {STORE}", FAILED, "no task with the id 'none'"),
     (f"tasks run greet --args {{ {STORE}", MISUSED, "not JSON"),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota import AsyncScheduler
+from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Connection, Table
 
     from tests.datastores.conftest import Place
@@ -46,6 +53,24 @@ async def test_deadlock_ends_nothing_and_leaves_nothing_out(place: Place) -> Non
 
     assert len(attempts) == 3, "one of the two was run again"
     assert [(task.id, task.max_running_jobs) for task in tasks] == [("a", 3), ("b", 3)]
+
+
+async def test_commit_that_readers_hold_up_is_tried_again(tmp_path: Path) -> None:
+    """Without a write-ahead log, as in an engine of the caller, SQLite commits when nobody reads."""
+    file = tmp_path / "rota.db"
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}", connect_args={"timeout": 0.05})
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        async with AsyncScheduler(SQLAlchemyDataStore(engine)) as scheduler:
+            await scheduler.configure_task("first", func=work)
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM rota_tasks").fetchall()
+            async with anyio.create_task_group() as group:
+                group.start_soon(partial(scheduler.configure_task, "second", func=work))
+                while scheduler.health.ok:
+                    await anyio.lowlevel.checkpoint()
+                reader.execute("ROLLBACK")
+            assert [task.id for task in await scheduler.get_tasks()] == ["first", "second"]
+    await engine.dispose()
 
 
 def _raise_limits(

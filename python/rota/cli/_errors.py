@@ -91,6 +91,10 @@ def _told(error: Exception) -> str | None:
 
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
         return f"this needs more packages: pip install 'rota[{EXTRAS[error.name]}]' ({error})"
+    if isinstance(error, TypeError) and "connect() got an unexpected keyword argument" in str(
+        error
+    ):
+        return f"the driver does not know an option of the URL: {error}"
     package = type(error).__module__.partition(".")[0]
     expected = (RotaError, OSError, OverflowError, ImportError, AsyncioTimeoutError)
     if not isinstance(error, expected) and package not in DRIVERS:

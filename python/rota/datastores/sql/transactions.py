@@ -59,7 +59,10 @@ class _Attempts(Generic[T]):
             self.doubt = None
         dialect.begin(connection)
         result = self.work(connection)
-        if not (dialect.is_remote and self.matters(result)):
+        if not dialect.is_remote:
+            _commit_or_roll_back(connection)
+            return result
+        if not self.matters(result):
             connection.commit()
             return result
         evidence = dialect.leave_evidence(connection, self.base.tables)
@@ -140,6 +143,15 @@ class Transactions:
         finally:
             if connection.in_transaction():
                 connection.rollback()
+
+
+def _commit_or_roll_back(connection: Connection) -> None:
+    """Commit; after a COMMIT that readers kept waiting for too long, SQLite's transaction would still be open."""
+    try:
+        connection.commit()
+    except BaseException:
+        connection.connection.rollback()
+        raise
 
 
 def _in_thread(engine: Engine, work: Work[T]) -> T:
