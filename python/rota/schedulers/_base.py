@@ -50,6 +50,8 @@ class SchedulerBase(Settings):
             self.task_modules,
             self.new_id,
             self._check_executor,
+            self.clock,
+            self.polling_interval.total_seconds(),
         )
         self._desk = ResultDesk(self.data_store, self.event_broker, self.clock)
 

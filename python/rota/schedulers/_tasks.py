@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from rota.abc import DataStore, JobExecutor
+    from rota.abc import Clock, DataStore, JobExecutor
     from rota.model import UnsetValue
     from rota.schedulers._decorator import TaskSettings
 
@@ -50,6 +50,7 @@ class TaskRegistry:
     What it has read from the data store it remembers until it is told that this may have changed.
 
     :param check_executor: raises if no process can have an executor by that name
+    :param max_age_seconds: how old the settings may be with which jobs are added, where nothing tells of changes
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class TaskRegistry:
         modules: Collection[str],
         new_id: Callable[[], UUID],
         check_executor: Callable[[str], object],
+        clock: Clock,
+        max_age_seconds: float,
     ) -> None:
         self._store = data_store
         self._check_executor = check_executor
@@ -71,7 +74,10 @@ class TaskRegistry:
         if not data_store.persistent:
             self._callables = _shared_callables.setdefault(data_store, self._callables)
         self._nameless: dict[Hashable, str] = {}
+        self._clock = clock
+        self._max_age_seconds = max_age_seconds
         self._known: dict[str, Task] = {}
+        self._known_until = 0.0  # by the monotonic clock
         self._runnable: dict[str, Runnable] = {}
         self._looking: dict[
             str, anyio.Event
@@ -113,6 +119,9 @@ class TaskRegistry:
 
     def known(self, target: Task | str | Callable[..., Any]) -> Task | None:
         """Return the task of this id if that is known without asking the data store."""
+        if (now := self._clock.monotonic()) >= self._known_until:
+            self._known_until = now + self._max_age_seconds
+            self._known.clear()
         return self._known.get(target) if type(target) is str else None
 
     async def ensure(
