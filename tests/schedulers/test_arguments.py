@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,14 @@ def test_blocking_scheduler_shows_its_settings() -> None:
     }
     scheduler = Scheduler(**settings)
     assert {name: getattr(scheduler, name) for name in settings} == settings
+
+
+@pytest.mark.parametrize("kind", [AsyncScheduler, Scheduler])
+def test_help_explains_every_setting(kind: type) -> None:
+    text = kind.__init__.__doc__ or ""  # type: ignore[misc]
+    names = set(inspect.signature(kind).parameters)
+    assert names >= {"data_store", "lease_duration", "accept"}
+    assert [name for name in names if f":param {name}: " not in text] == []
 
 
 def test_empty_id_of_a_schedule_is_refused() -> None:

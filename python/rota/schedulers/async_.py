@@ -20,6 +20,7 @@ from rota.schedulers._engine import Engine
 from rota.schedulers._job_operations import JobOperations
 from rota.schedulers._node import Node
 from rota.schedulers._schedule_operations import ScheduleOperations
+from rota.schedulers._settings import Settings
 from rota.schedulers._signals import stopping_on_signals
 from rota.schedulers._task_operations import TaskOperations
 
@@ -273,3 +274,6 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
             polling_interval=self.polling_interval,
             accept=self.accept,
         )
+
+
+AsyncScheduler.__init__.__doc__ = Settings.__doc__  # which `help` shows
