@@ -155,6 +155,20 @@ def test_decorator_refuses_unfit_settings(settings: Any, error: type[Exception],
         task(**settings)(answer)
 
 
+def test_setting_that_no_task_has_is_named() -> None:
+    text = r"^a task has no 'retries'; there are: job_executor, max_running_jobs, .*, tags$"
+    with pytest.raises(TypeError, match=text):
+        task(retries=3)(answer)  # type: ignore[call-overload]
+    with Scheduler() as scheduler, pytest.raises(TypeError, match=text):
+        scheduler.configure_task(answer, retries=3)  # type: ignore[call-arg]
+
+
+def test_result_of_a_call_is_no_callable() -> None:
+    text = r"which is given without calling it, .* got: 42$"
+    with Scheduler() as scheduler, pytest.raises(TypeError, match=text):
+        scheduler.add_job(answer())  # type: ignore[arg-type]
+
+
 def test_point_to_resume_from_is_named() -> None:
     with Scheduler() as scheduler:
         scheduler.add_schedule(answer, TRIGGER, id="s", paused=True)

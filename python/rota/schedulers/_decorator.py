@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-__all__ = ["TaskSettings", "decorated_id", "decorated_settings", "decorated_tasks", "task"]
+__all__ = [
+    "TaskSettings",
+    "check_settings",
+    "decorated_id",
+    "decorated_settings",
+    "decorated_tasks",
+    "task",
+]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _ATTRIBUTE = "__rota_task__"
@@ -70,6 +77,7 @@ def task(
 
 def _decorated(function: F, id: str | UnsetValue, settings: TaskSettings) -> F:
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not unset}
+    check_settings(given)
     TaskDefaults(**given)  # refuses here what would be refused only when the function is first used
     function.__rota_task__ = (id, given)  # type: ignore[attr-defined]
     task_id = id or name_of(function)
@@ -79,6 +87,14 @@ def _decorated(function: F, id: str | UnsetValue, settings: TaskSettings) -> F:
             raise ValueError(f"task id {task_id!r} is that of {name_of(other)} already")
         decorated_tasks[task_id] = function
     return function
+
+
+def check_settings(given: Collection[str]) -> None:
+    """Refuse what is no setting of a task."""
+    unknown = sorted(set(given) - TaskSettings.__annotations__.keys())
+    if unknown:
+        known = ", ".join(TaskSettings.__annotations__)
+        raise TypeError(f"a task has no {', '.join(map(repr, unknown))}; there are: {known}")
 
 
 def _source(function: Callable[..., Any]) -> tuple[str, str]:

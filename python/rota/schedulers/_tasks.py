@@ -15,7 +15,12 @@ from attrs import frozen
 from rota.model import CallableLookupError, Task, TaskDefaults, TaskLookupError, unset
 from rota.model._validation import check_running_limit, is_possible_id, merged_metadata
 from rota.schedulers._callables import name_of, reference_to, resolve
-from rota.schedulers._decorator import decorated_id, decorated_settings, decorated_tasks
+from rota.schedulers._decorator import (
+    check_settings,
+    decorated_id,
+    decorated_settings,
+    decorated_tasks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping
@@ -162,6 +167,7 @@ class TaskRegistry:
         :raises TaskLookupError: if `target` is the id of no task, and no callable is given
         """
         given = {name: value for name, value in settings.items() if value is not unset}
+        check_settings(given)
         if isinstance(target, Task):
             return await self._adopt(target, func, given)
         if not isinstance(target, str):
@@ -285,7 +291,10 @@ class TaskRegistry:
         :raises CallableLookupError: if a persistent data store could not find it again
         """
         if not callable(func):
-            raise TypeError(f"expected a callable, a task or the id of one, got: {func!r}")
+            raise TypeError(
+                "expected a callable, which is given without calling it, a task or the id of one, "
+                f"got: {func!r:.100}"
+            )
         task_id = decorated_id(func) or reference_to(func)
         if task_id is not None:
             return task_id
