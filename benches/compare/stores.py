@@ -24,6 +24,7 @@ ADDRESSES = {
     "SQLite": "",
 }
 RAW = "the database itself"
+OWN = "rota's own statements"  #: without rota
 
 #: (database, peer, scenario, quantity) -> figures, then their median
 Key = tuple[str, str, str, str]
@@ -63,6 +64,7 @@ RUNS: dict[str, list[tuple[Peer, list[str]]]] = {
     ],
     "SQLite": [
         (_peer(RAW, "rota-stores", "raw_sqlite.py", "{}"), ["20000"]),
+        (_peer(OWN, "rota-stores", "replay_sqlite.py", "{}"), ["20000"]),
         (
             _peer("rota", "rota-stores", "stores.py", "rota", "sqlite:///{}"),
             ["jobs 21000", "schedules 1000", "due 1000", "due 3000"],
@@ -251,6 +253,11 @@ def _targets(found: dict[Key, float]) -> list[Target]:
             times("SQLite", "APScheduler 4", "jobs", "run"),
         ),
         Target("SQLite: running jobs against huey", 1, times("SQLite", "huey", "jobs", "run")),
+        Target(
+            "SQLite: running jobs against its own statements, issued raw",
+            0.5,
+            times("SQLite", OWN, "jobs", "run"),
+        ),
         Target("MariaDB: running jobs against PostgreSQL", 0.5, apart),
         Target("running jobs against the database itself", 0.5, share),
         Target("statements with 1 000 000 stored against 1 000", 1.1, _growth(found), at_most=True),

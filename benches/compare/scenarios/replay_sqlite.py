@@ -1,4 +1,6 @@
-"""What an SQLite file gives to the very statements of rota: `replay_sqlite.py FILE COUNT` prints jobs per second.
+"""What an SQLite file gives to the very statements of rota: `replay_sqlite.py FILE COUNT`.
+
+It prints jobs per second: `rota` for rota, and `run` for its statements alone.
 
 Jobs are added to the file, which is copied, and then run while all statements are noted. These are played back on the
 copy through `sqlite3` alone: without SQLAlchemy, without threads and without running a job.
@@ -82,7 +84,7 @@ def main(path: str, count: int) -> dict[str, float]:
     noted: list[tuple[str, Any]] = []
     copy = f"{path}.copy"
     rates = {"rota": asyncio.run(run(path, copy, count, noted))}
-    return {**rates, "its statements": replay(copy, count, noted)}
+    return {**rates, "run": replay(copy, count, noted)}
 
 
 if __name__ == "__main__":
