@@ -41,6 +41,13 @@ if __name__ == "__main__":
 """
 
 
+def _begin() -> None:
+    die_with_parent()
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # which is ignored where the tests run in the background
+
+
 @contextmanager
 def running(place: Path, seconds: float) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run a job in a process, in a program that leads a process group; give both processes once it runs."""
@@ -52,7 +59,7 @@ def running(place: Path, seconds: float) -> Iterator[tuple[subprocess.Popen[str]
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=die_with_parent,
+        preexec_fn=_begin,
     ) as process:
         try:
             assert process.stderr is not None
