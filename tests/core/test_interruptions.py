@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _imp
 import gc
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,18 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ENDLESS = 1_000_000_000
 #: after how many seconds each search below is interrupted: long after it has begun, and long before it would end
 SOON = 0.02
+
+
+@pytest.fixture(autouse=True)
+def free_imports() -> Iterator[None]:
+    """Give back the lock of imports, should Python have been interrupted just when it had taken it.
+
+    Until Python 3.11 no thread but this one could import anything afterwards.
+    """
+    yield
+    with suppress(RuntimeError):  # then it is another thread's
+        while _imp.lock_held():
+            _imp.release_lock()
 
 
 def every_microsecond() -> IntervalTrigger:
