@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from datetime import timedelta
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import anyio
@@ -153,6 +155,51 @@ def test_schedule_cannot_be_given_what_is_no_trigger(trigger: Any) -> None:
 def test_decorator_refuses_unfit_settings(settings: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=f"^{text}$"):
         task(**settings)(answer)
+
+
+AHEAD, BEHIND = timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))
+
+
+@pytest.mark.parametrize(
+    "moment", [datetime.max.replace(tzinfo=BEHIND), datetime.min.replace(tzinfo=AHEAD)]
+)
+def test_time_outside_of_the_years_is_named(moment: datetime) -> None:
+    with Scheduler() as scheduler:
+        with pytest.raises(ValueError, match=r"^run_at must be within the years 1 to 9999"):
+            scheduler.add_job(answer, run_at=moment)
+        scheduler.add_schedule(answer, TRIGGER, id="s", paused=True)
+        with pytest.raises(ValueError, match=r"^resume_from must be within the years 1 to 9999"):
+            scheduler.unpause_schedule("s", resume_from=moment)
+
+
+def test_grace_may_reach_beyond_the_last_year() -> None:
+    last = datetime.max.replace(tzinfo=timezone.utc)
+    with Scheduler() as scheduler:
+        scheduler.configure_task(answer, misfire_grace_time=60)
+        job_id = scheduler.add_job(answer, run_at=last)
+        (job,) = scheduler.get_jobs({job_id})
+    assert job.start_deadline == last
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+def test_scheduler_of_before_a_fork_says_so() -> None:
+    """It would wait for a thread that the new process does not have."""
+    program = """
+import os
+from rota import Scheduler
+with Scheduler() as scheduler:
+    if os.fork() == 0:
+        try:
+            scheduler.get_schedules()
+        except RuntimeError as error:
+            print(error, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "was started before this process was forked" in ran.stdout
 
 
 def test_setting_that_no_task_has_is_named() -> None:

@@ -193,7 +193,7 @@ def job_of(
     not_before = deadline = None
     if run_at is not None:
         run_at = as_aware(run_at, "run_at")
-        not_before = as_utc(run_at)
+        not_before = as_utc(run_at, "run_at")
         deadline = None if grace is None or not_before is None else _later(not_before, grace)
     return _job_with(
         shared,

@@ -37,9 +37,8 @@ class Upkeep:
         self._cleanup_interval = cleanup_interval
         self._outage = node.outage("ending jobs of lost workers and cleaning up")
         self._lease_seconds = node.lease_duration.total_seconds()
-        self._seen: tuple[datetime, float] | None = (
-            None  # the store's time, and the monotonic one then
-        )
+        #: the store's time when it was last asked for, and the monotonic one then
+        self._seen: tuple[datetime, float] | None = None
         self._patient_until = 0.0  # by the monotonic clock
 
     async def run(self) -> None:

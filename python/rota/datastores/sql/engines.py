@@ -85,9 +85,7 @@ def async_engine_for(url: str | URL) -> AsyncEngine:
 
 def _options(url: URL) -> dict[str, Any]:
     # Transactions are ended before a connection is given back, which saves asking the server to do it again.
-    # Errors are logged, and parameters are what users store.
-    own = {"pool_reset_on_return": None, "hide_parameters": True}
-    return {**own, **dialect_of(url).engine_options(url)}
+    return {"pool_reset_on_return": None, **dialect_of(url).engine_options(url)}
 
 
 def shown(url: URL) -> str:

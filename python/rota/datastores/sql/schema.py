@@ -150,9 +150,8 @@ def _make(connection: Connection, dialect: Dialect, tables: Tables) -> None:
     ):
         connection.execute(CreateSchema(schema, if_not_exists=True))
     tables.metadata.create_all(connection)
-    for (
-        table
-    ) in tables.metadata.tables.values():  # which may be left of a start that was interrupted
+    # Tables may be left of a start that was interrupted.
+    for table in tables.metadata.tables.values():
         for index in table.indexes:
             index.create(connection, checkfirst=True)
     _set_version(connection, tables, VERSION)
