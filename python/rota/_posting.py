@@ -1,4 +1,4 @@
-"""How another thread has the event loop do something."""
+"""The event loop that runs: of which library it is, and how another thread has it do something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["poster"]
+__all__ = ["on_asyncio", "poster"]
+
+
+def on_asyncio() -> bool:
+    """Tell whether the running event loop is asyncio's."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _post_to_asyncio(
@@ -36,9 +45,9 @@ def poster() -> Callable[[Callable[[], object]], None]:
     It never waits. After the event loop has stopped it does nothing.
     """
     post: Callable[[Callable[[], object]], object]
-    try:
+    if on_asyncio():
         post = partial(_post_to_asyncio, asyncio.get_running_loop(), set())
-    except RuntimeError:
+    else:
         import trio
 
         post = trio.lowlevel.current_trio_token().run_sync_soon

@@ -38,7 +38,11 @@ def anyio_backend() -> str:
 
 
 class TestSQLite(DataStoreConformance):
-    """Its clock is that of the host."""
+    """Its clock is that of the host. What runs in threads needs no asyncio."""
+
+    @pytest.fixture(params=["asyncio", "trio"])
+    def anyio_backend(self, request: pytest.FixtureRequest) -> Any:
+        return request.param
 
     @pytest.fixture(autouse=True)
     def directory(self, tmp_path: Path) -> None:
@@ -50,6 +54,10 @@ class TestSQLite(DataStoreConformance):
 
 class TestAiosqlite(TestSQLite):
     """The asynchronous driver, for those who name it."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
 
     def make_store(self) -> DataStore:
         return SQLAlchemyDataStore(f"sqlite+aiosqlite:///{self._path}/{next(_numbers)}.db")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
 from logging import getLogger
@@ -13,6 +12,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rota._environment import current_clock
+from rota._posting import on_asyncio
 from rota.datastores.sql import schema
 from rota.datastores.sql.announcements import Announcements
 from rota.datastores.sql.base import Base
@@ -43,8 +43,9 @@ CLOSING_SECONDS = 5  #: for taking leave of a database that may not be there
 class SQLAlchemyDataStore(Operations):
     """Keeps everything in an SQL database, for one process or for many.
 
-    SQLite (in threads, or through aiosqlite), PostgreSQL (asyncpg or psycopg), MariaDB and MySQL (asyncmy). It needs
-    asyncio. The clock of the database decides what is due and who holds a lease; that of SQLite is the host's.
+    SQLite (in threads, or through aiosqlite), PostgreSQL (asyncpg or psycopg), MariaDB and MySQL (asyncmy). SQLite in
+    threads runs on asyncio and on Trio; all asynchronous drivers need asyncio. The clock of the database decides what
+    is due and who holds a lease; that of SQLite is the host's.
 
     With SQLite, the processes that share a file must be on one host. On MariaDB and MySQL the tables must be InnoDB.
 
@@ -126,8 +127,9 @@ class SQLAlchemyDataStore(Operations):
         self._objects.limit(await transactions.read(self._base.dialect.largest_value))
         self._parts = Parts.of(self._base)
         self._news = News(event_broker)
-        self._announcements = Announcements(self._news, clock)
-        exit_stack.callback(self._announcements.close)
+        group = await exit_stack.enter_async_context(anyio.create_task_group())
+        exit_stack.callback(group.cancel_scope.cancel)
+        self._announcements = Announcements(self._news, clock, group)
 
     def _free(self) -> None:
         self._in_use = False
@@ -138,7 +140,7 @@ class SQLAlchemyDataStore(Operations):
         return self._transactions.problem if self._is_started else None
 
     def _make_transactions(self, logger: Logger, clock: Clock) -> Transactions:
-        _require_asyncio()
+        _require_event_loop(self._engine)
         dialect = self._make_dialect()
         dialect.require_place(self._engine.url)
         tables = Tables(dialect, self._table_prefix, self._schema)
@@ -203,10 +205,13 @@ async def _close(engine: AnyEngine) -> None:
         await engine.dispose()
 
 
-def _require_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+def _require_event_loop(engine: AnyEngine) -> None:
+    """Refuse an asynchronous driver where the event loop is not asyncio's.
+
+    :raises RuntimeError: if it is not
+    """
+    if isinstance(engine, AsyncEngine) and not on_asyncio():
         raise RuntimeError(
-            "SQLAlchemyDataStore must be used with asyncio, because SQLAlchemy and its drivers do not run on trio"
-        ) from None
+            f"{shown(engine.url)} must be used with asyncio, because SQLAlchemy's asynchronous drivers do not run on "
+            "Trio; there, use an SQLite file without naming a driver: sqlite:///FILE"
+        )

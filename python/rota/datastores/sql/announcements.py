@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import event
 
+from rota._posting import poster
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from anyio.abc import TaskGroup
     from sqlalchemy import Connection, RootTransaction
 
     from rota.abc import Clock
@@ -23,13 +25,16 @@ PAUSE_SECONDS = 0.002
 
 
 class Announcements:
-    """Publishes events when a transaction that this store did not begin has been committed, and only then."""
+    """Publishes events when a transaction that this store did not begin has been committed, and only then.
 
-    def __init__(self, news: News, clock: Clock) -> None:
+    :param group: in which transactions are waited for; whoever cancels it ends that
+    """
+
+    def __init__(self, news: News, clock: Clock, group: TaskGroup) -> None:
         self._news = news
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._group = group
+        self._post = poster()
 
     def after_commit(self, connection: Connection, events: Sequence[Event]) -> None:
         """Publish events after the transaction that `connection` is in."""
@@ -48,19 +53,13 @@ class Announcements:
     ) -> None:
         # This is called when the transaction is about to be committed, maybe in another thread.
         if transaction is connection.get_transaction():
-            self._loop.call_soon_threadsafe(self._start, transaction, events)
+            self._post(partial(self._start, transaction, events))
 
     def _start(self, transaction: RootTransaction, events: Sequence[Event]) -> None:
-        task = self._loop.create_task(self._announce(transaction, events))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if not self._group.cancel_scope.cancel_called:
+            self._group.start_soon(self._announce, transaction, events)  # type: ignore[unused-awaitable,unused-ignore]
 
     async def _announce(self, transaction: RootTransaction, events: Sequence[Event]) -> None:
         while transaction.is_active:
             await self._clock.sleep(PAUSE_SECONDS)
         await self._news.tell(events)
-
-    def close(self) -> None:
-        """Stop waiting for transactions."""
-        for task in self._tasks:
-            task.cancel()

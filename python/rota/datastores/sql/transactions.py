@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 from anyio import CancelScope, CapacityLimiter, move_on_after, to_thread
+from anyio.lowlevel import checkpoint_if_cancelled
 from attrs import define, frozen
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from rota._posting import on_asyncio
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -172,9 +175,14 @@ async def _answered(attempt: Coroutine[Any, Any, T], seconds: float) -> T:
 async def _to_its_end(attempt: Coroutine[Any, Any, T]) -> T:
     """Make an attempt on a local database, which answers soon, and be cancelled only when it is over.
 
-    Cut short, it would cost a database in memory its only connection, and leave a file locked. Its task is its own,
-    because the shield of AnyIO keeps out neither `Task.cancel` nor what relies on it, as `asyncio.timeout` does.
+    Cut short, it would cost a database in memory its only connection, and leave a file locked. On asyncio its task is
+    its own, because the shield of AnyIO keeps out neither `Task.cancel` nor what relies on it, as `asyncio.timeout`.
     """
+    if not on_asyncio():
+        with CancelScope(shield=True):
+            result = await attempt
+        await checkpoint_if_cancelled()
+        return result
     task = asyncio.create_task(attempt)
     cancelled: asyncio.CancelledError | None = None
     with CancelScope(shield=True):
