@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,7 @@ from rota import (
     JobTimedOut,
     RetryPolicy,
     TaskLookupError,
-    current_async_scheduler,
     current_job,
-    current_scheduler,
 )
 from tests.schedulers.conftest import every_flavour
 
@@ -34,7 +31,6 @@ START = datetime(2025, 1, 1, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)
 
 ran: list[Any] = []
-VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="nothing")
 
 
 @pytest.fixture(autouse=True)
@@ -383,38 +379,3 @@ class TestCancelling:
             return "went on"
 
         assert await scheduler.run_job(cut_short) == "went on"
-
-
-class TestContext:
-    async def test_job_knows_itself_and_its_scheduler(
-        self, scheduler: AsyncScheduler, clock: VirtualClock
-    ) -> None:
-        def look() -> None:
-            ran.append((current_job.get(), current_scheduler.get(), current_async_scheduler.get()))
-
-        job_id = await scheduler.add_job(look)
-        await clock.advance(0)
-        ((job, blocking, asynchronous),) = ran
-
-        assert job.id == job_id
-        assert job.schedule_id is None
-        assert asynchronous.identity == scheduler.identity
-        assert blocking is None or blocking.identity == scheduler.identity
-        assert (blocking is None) is isinstance(scheduler, AsyncScheduler)
-
-    async def test_outside_of_jobs_there_is_none(self, scheduler: AsyncScheduler) -> None:
-        with pytest.raises(LookupError):
-            current_job.get()
-        assert current_job.get(None) is None
-
-    async def test_context_variable_of_a_job_does_not_reach_the_next(
-        self, scheduler: AsyncScheduler
-    ) -> None:
-        async def leave() -> None:
-            VARIABLE.set("left behind")
-
-        async def look() -> str:
-            return VARIABLE.get()
-
-        await scheduler.run_job(leave)
-        assert await scheduler.run_job(look) == "nothing"
