@@ -201,7 +201,9 @@ def test_schedule_that_cannot_be_read_is_reported_and_can_be_removed(
     result = rota("schedules", "list", "--json", *store.options)
     assert [schedule["id"] for schedule in json.loads(result.stdout)] == ["sound"]
     assert result.stderr.startswith("rota: unreadable: schedule broken: ")
-    assert "unreadable: schedule broken" in rota("doctor", *store.options).stderr
+    examined = rota("doctor", *store.options, status=1)
+    assert "BAD  schedules and jobs that cannot be read: 1" in examined.stdout
+    assert "unreadable: schedule broken" in examined.stderr
     assert store("schedules", "remove", "broken") == "removed broken\n"
     assert rota("schedules", "list", *store.options).stderr == ""
 

@@ -69,7 +69,7 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (job, {"attempt": None}, TypeError, "attempt must be of type int, got: None"),
     # lengths of time
     (task, {"misfire_grace_time": -1}, ValueError, "misfire_grace_time must not be negative, got: -1 seconds"),
-    (task, {"timeout": timedelta(-1)}, ValueError, "timeout must not be negative, got: -86400 seconds"),
+    (task, {"timeout": timedelta(-1)}, ValueError, "timeout must be positive, got: -86400 seconds"),
     (TaskDefaults, {"misfire_grace_time": -1}, ValueError, "misfire_grace_time must not be negative, got: -1 seconds"),
     (RetryPolicy, {"first_delay": -1}, ValueError, "first_delay must not be negative, got: -1 seconds"),
     (RetryPolicy, {"max_delay": -1}, ValueError, "max_delay must not be negative, got: -1 seconds"),

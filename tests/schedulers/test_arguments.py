@@ -6,12 +6,13 @@ import inspect
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import anyio
 import pytest
 
-from rota import AsyncScheduler, IntervalTrigger, MemoryDataStore, Scheduler, task
+from rota import AsyncScheduler, IntervalTrigger, MemoryDataStore, Scheduler, SchedulerRole, task
 from rota.abc import JobFilter
 
 
@@ -48,7 +49,7 @@ def test_modules_of_tasks_given_as_one_text_are_refused() -> None:
         ),
         ({"identity": "x" * 464}, ValueError, "identity must have at most 463 characters, got: 464"),
         ({"identity": "a\0b"}, ValueError, r"identity must not contain a NUL character, got: 'a\\x00b'"),
-        ({"role": "worker"}, TypeError, "role must be of type SchedulerRole, got: 'worker'"),
+        ({"role": "boss"}, ValueError, "SchedulerRole must be one of .*, got: 'boss'"),
         ({"accept": "gpu"}, TypeError, "accept must be of type JobFilter or None, got: 'gpu'"),
         ({"max_concurrent_jobs": 0}, ValueError, "max_concurrent_jobs must be at least 1, got: 0"),
         ({"max_concurrent_jobs": None}, TypeError, "max_concurrent_jobs must be of type int, got: None"),
@@ -79,6 +80,44 @@ def test_help_explains_every_setting(kind: type) -> None:
     assert [name for name in names if f":param {name}: " not in text] == []
 
 
+def test_policies_and_roles_may_be_given_by_name() -> None:
+    with Scheduler(role="worker") as scheduler:
+        assert scheduler.role is SchedulerRole.worker
+        for trigger in (TRIGGER, IntervalTrigger(hours=2)):
+            scheduler.add_schedule(
+                answer, trigger, id="a", conflict_policy="replace", coalesce="all", overlap="skip"
+            )
+        assert "hours=2" in repr(scheduler.get_schedule("a").trigger)
+        with pytest.raises(ValueError, match=r"^ConflictPolicy must be one of .*, got: 'merge'$"):
+            scheduler.add_schedule(answer, TRIGGER, conflict_policy="merge")
+
+
+def numbers() -> Any:
+    yield 1
+
+
+async def more_numbers() -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize("func", [numbers, more_numbers, partial(numbers)])
+def test_generator_function_is_refused(func: Any) -> None:
+    with Scheduler() as scheduler:
+        with pytest.raises(TypeError, match=r"^the callable of a task must not be a generator"):
+            scheduler.add_job(func)
+        with pytest.raises(TypeError, match=r"^the callable of a task must not be a generator"):
+            scheduler.configure_task("numbers", func=func)
+        assert scheduler.get_jobs() == []
+
+
+def test_timeout_of_nothing_is_refused() -> None:
+    with (
+        Scheduler() as scheduler,
+        pytest.raises(ValueError, match=r"^timeout must be positive, got: 0 seconds$"),
+    ):
+        scheduler.configure_task(answer, timeout=0)
+
+
 def test_empty_id_of_a_schedule_is_refused() -> None:
     with Scheduler() as scheduler:
         with pytest.raises(ValueError, match=r"^id must not be empty; leave it out"):
@@ -95,7 +134,7 @@ NO_LENGTH = "must be a timedelta or a number of seconds, got:"
         ({"lease_duration": None}, TypeError, f"lease_duration {NO_LENGTH} None"),
         ({"polling_interval": "5"}, TypeError, f"polling_interval {NO_LENGTH} '5'"),
         ({"shutdown_timeout": None}, TypeError, f"shutdown_timeout {NO_LENGTH} None"),
-        ({"cleanup_interval": 0}, ValueError, "cleanup_interval must be positive, got: 0:00:00"),
+        ({"cleanup_interval": 0}, ValueError, "cleanup_interval must be positive, got: 0 seconds"),
     ],
 )
 def test_setting_that_is_no_length_of_time_is_named(

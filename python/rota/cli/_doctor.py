@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rota import Job, Schedule
+    from rota import Event, Job, Schedule
 
 __all__ = ["command"]
 
@@ -70,7 +70,8 @@ async def _examine(options: StoreOptions) -> list[dict[str, Any]]:
     )
     if not current:
         return findings
-    async with interface(options) as scheduler:
+    unreadable: list[Event] = []
+    async with interface(options, unreadable) as scheduler:
         here = scheduler.clock.now()
         now = await scheduler.data_store.now()
         schedules = await scheduler.get_schedules()
@@ -78,6 +79,11 @@ async def _examine(options: StoreOptions) -> list[dict[str, Any]]:
     skew = abs(now - here)
     findings.append(
         _finding("clock", skew <= SKEW, f"{skew.total_seconds():.3f} s off the data store's")
+    )
+    findings.append(
+        _finding(
+            "schedules and jobs that cannot be read", not unreadable, len(unreadable) or "none"
+        )
     )
     return [*findings, *_of_schedules(schedules, now), *_of_jobs(jobs, now)]
 

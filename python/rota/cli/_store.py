@@ -120,11 +120,14 @@ def open_store(options: StoreOptions) -> SQLAlchemyDataStore:
 
 
 @asynccontextmanager
-async def interface(options: StoreOptions) -> AsyncIterator[AsyncScheduler]:
+async def interface(
+    options: StoreOptions, unreadable: list[Event] | None = None
+) -> AsyncIterator[AsyncScheduler]:
     """Provide a scheduler on a data store that is there; it is never started.
 
     What cannot be read is reported on standard error; if that is what was asked for, it is the error.
 
+    :param unreadable: a list to which what cannot be read is added
     :raises click.ClickException: if there are no tables
     """
     from rota import (
@@ -137,7 +140,7 @@ async def interface(options: StoreOptions) -> AsyncIterator[AsyncScheduler]:
     )
 
     await require_tables(options)
-    unreadable: list[Event] = []
+    unreadable = [] if unreadable is None else unreadable
     broker = LocalEventBroker()
     broker.subscribe_inline(
         unreadable.append, (ScheduleDeserializationFailed, JobDeserializationFailed)
@@ -158,7 +161,11 @@ async def require_tables(options: StoreOptions) -> None:
     store = open_store(options)
     await require_file(options.url)
     if await store.schema_version() is None:
-        raise click.ClickException("there are no tables; make them with: rota db upgrade")
+        place = "the default schema" if options.schema is None else f"the schema {options.schema}"
+        raise click.ClickException(
+            f"there are no tables {options.table_prefix}* in {place}; if they are elsewhere, pass --schema and"
+            " --table-prefix; to make them here, run: rota db upgrade"
+        )
 
 
 async def require_file(url: str) -> None:
@@ -176,7 +183,7 @@ def _describe(event: Event) -> str:
     names = [name for name in ("schedule_id", "job_id") if hasattr(event, name)]
     ids = ", ".join(f"{name.removesuffix('_id')} {getattr(event, name)!s}" for name in names)
     reason = str(getattr(event, "exception", "")).partition("\n")[0]
-    return f"unreadable: {ids}: {reason}"
+    return f"unreadable: {ids}: {reason}; if another serializer wrote it, pass that as --serializer"
 
 
 def run_async(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:

@@ -126,7 +126,7 @@ class SQLAlchemyDataStore(Operations):
             await schema.prepare(transactions, upgrade=self._upgrade)
         self._objects.limit(await transactions.read(self._base.dialect.largest_value))
         self._parts = Parts.of(self._base)
-        self._news = News(event_broker)
+        self._news = News(event_broker, logger)
         group = await exit_stack.enter_async_context(anyio.create_task_group())
         exit_stack.callback(group.cancel_scope.cancel)
         self._announcements = Announcements(self._news, clock, group)

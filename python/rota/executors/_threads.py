@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from contextvars import Context, copy_context
@@ -30,10 +31,13 @@ class _Call:
     error: BaseException | None = None
 
     def run(self) -> None:
+        process = os.getpid()
         try:
             self.value = self.context.run(self.func, *self.args, **self.kwargs)
         except BaseException as exc:  # noqa: BLE001 - it is raised again where the call is awaited
             self.error = exc
+        if os.getpid() != process:  # it forked, and nobody in the child waits for how it ends
+            os._exit(0)
 
 
 class ThreadPool:

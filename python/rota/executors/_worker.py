@@ -12,19 +12,34 @@ import runpy
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rota.executors._coroutines import no_coroutine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["LENGTH_BYTES", "main"]
+__all__ = ["LENGTH_BYTES", "main", "require_own_program"]
 
 LENGTH_BYTES = 8
 PARENT_SECONDS = 0.5  #: how often it looks whether the process that started it is still there
 MAX_TEXT = 4_096  #: characters of the text of an exception that cannot be pickled
+
+_program_is_read = False  # of which nothing may start a scheduler meanwhile
+
+
+def require_own_program() -> None:
+    """Refuse to start a scheduler where the program is only read again for a job that is defined in it.
+
+    :raises RuntimeError: if it is
+    """
+    if _program_is_read:
+        raise RuntimeError(
+            "this process runs a job that is defined in the main module, and reads that again: put the code that "
+            'starts the scheduler under `if __name__ == "__main__":`'
+        )
 
 
 def main(main_name: str | None, main_path: str | None) -> None:
@@ -76,6 +91,16 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
+@contextmanager
+def _reading_program() -> Iterator[None]:
+    global _program_is_read
+    _program_is_read = True
+    try:
+        yield
+    finally:
+        _program_is_read = False
+
+
 class _Main:
     """The main module of the program, which is run again, by the name of `__mp_main__`, if a job needs it."""
 
@@ -87,13 +112,14 @@ class _Main:
     def load(self) -> None:
         if self._loaded:
             return
+        with _reading_program():
+            if self._name is not None:
+                names = runpy.run_module(self._name, run_name="__mp_main__", alter_sys=True)
+            elif self._path is not None:
+                names = runpy.run_path(self._path, run_name="__mp_main__")
+            else:
+                return
         self._loaded = True
-        if self._name is not None:
-            names = runpy.run_module(self._name, run_name="__mp_main__", alter_sys=True)
-        elif self._path is not None:
-            names = runpy.run_path(self._path, run_name="__mp_main__")
-        else:
-            return
         module = ModuleType("__mp_main__")
         module.__dict__.update(names)
         sys.modules["__main__"] = sys.modules["__mp_main__"] = module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from collections import deque
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["ProcessPoolJobExecutor"]
 
 IDLE_SECONDS = 300.0  #: how long a process that has nothing to do is kept
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds the classes of the main module, which has another name in worker processes."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class("__main__" if module == "__mp_main__" else module, name)
 
 
 class ProcessPoolJobExecutor(JobExecutor):
@@ -63,7 +71,7 @@ class ProcessPoolJobExecutor(JobExecutor):
         async with self._limiter:
             with self._clock.busy():
                 answer = await self._ask(request)
-        value, error = pickle.loads(answer)
+        value, error = _Unpickler(io.BytesIO(answer)).load()
         if error is not None:
             raise error
         return value

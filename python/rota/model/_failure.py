@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from traceback import format_exception
 
-__all__ = ["describe"]
+__all__ = ["describe", "text_of"]
+
+
+def text_of(exception: BaseException) -> str:
+    """Return the text of an exception, whatever its `__str__` does."""
+    try:
+        return str(exception)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
+        return f"<its text cannot be had: {type(unreadable).__name__}>"
 
 
 def describe(exception: BaseException, limit: int) -> tuple[str, str, str]:
@@ -18,10 +28,11 @@ def describe(exception: BaseException, limit: int) -> tuple[str, str, str]:
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}"
     )
+    message = text_of(exception)[:limit]
     try:
-        message = str(exception)[:limit]
         traceback = "".join(format_exception(kind, exception, exception.__traceback__))[-limit:]
-    except Exception as exc:  # noqa: BLE001 - a user's __str__ may raise anything
-        message = f"<its text cannot be had: {type(exc).__name__}>"
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
         traceback = message
     return name, message, traceback

@@ -19,6 +19,7 @@ from rota.model._validation import (
     length,
     length_or_none,
     of_type,
+    positive_length_or_none,
     running_limit,
 )
 
@@ -53,7 +54,7 @@ class Task:
     :param running_jobs: how many jobs of the task are running now (filled in by the data store)
     :param abandoned: what becomes of a job whose worker disappears
     :param retry: whether and when a job that raised is tried again
-    :param timeout: how long a job may run; `None` for any time
+    :param timeout: how long a job may run, more than zero; `None` for any time
     :param tags: words by which workers can choose what they run
     """
 
@@ -70,7 +71,9 @@ class Task:
         default=AbandonedPolicy.record, converter=as_abandoned_policy
     )
     retry: RetryPolicy = field(factory=RetryPolicy, validator=of_type(RetryPolicy))
-    timeout: timedelta | None = field(default=None, converter=as_length, validator=length_or_none)
+    timeout: timedelta | None = field(
+        default=None, converter=as_length, validator=positive_length_or_none
+    )
     tags: frozenset[str] = field(default=frozenset(), converter=as_tags)
 
 
@@ -88,5 +91,7 @@ class TaskDefaults:
         default=AbandonedPolicy.record, converter=as_abandoned_policy
     )
     retry: RetryPolicy = field(factory=RetryPolicy, validator=of_type(RetryPolicy))
-    timeout: timedelta | None = field(default=None, converter=as_length, validator=length_or_none)
+    timeout: timedelta | None = field(
+        default=None, converter=as_length, validator=positive_length_or_none
+    )
     tags: frozenset[str] = field(default=frozenset(), converter=as_tags)

@@ -8,7 +8,13 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from uuid import UUID
 
-from rota.model._enums import AbandonedPolicy, CoalescePolicy, OverlapPolicy
+from rota.model._enums import (
+    AbandonedPolicy,
+    CoalescePolicy,
+    ConflictPolicy,
+    OverlapPolicy,
+    SchedulerRole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +118,16 @@ def as_abandoned_policy(value: AbandonedPolicy | str) -> AbandonedPolicy:
 def as_overlap_policy(value: OverlapPolicy | str) -> OverlapPolicy:
     """Accept a policy or its name."""
     return _as_enum(OverlapPolicy, value)
+
+
+def as_conflict_policy(value: ConflictPolicy | str) -> ConflictPolicy:
+    """Accept a policy or its name."""
+    return _as_enum(ConflictPolicy, value)
+
+
+def as_role(value: SchedulerRole | str) -> SchedulerRole:
+    """Accept a role or its name."""
+    return _as_enum(SchedulerRole, value)
 
 
 def as_args(value: Iterable[Any]) -> tuple[Any, ...]:
@@ -232,7 +248,10 @@ def job_ids(values: Iterable[UUID]) -> set[UUID]:
     ids = set()
     for value in values:
         if not isinstance(value, UUID):
-            raise TypeError(f"the id of a job must be a UUID, got: {value!r:.100}")
+            raise TypeError(
+                "the id of a job must be a uuid.UUID, which UUID(text) makes of a text, got the"
+                f" {type(value).__name__} {value!r:.100}"
+            )
         ids.add(value)
     return ids
 
@@ -282,6 +301,23 @@ def length(_instance: object, attribute: Attribute[Any], value: timedelta) -> No
         raise ValueError(
             f"{attribute.name} must not be negative, got: {value.total_seconds():g} seconds"
         )
+
+
+def positive_length(_instance: object, attribute: Attribute[Any], value: timedelta) -> None:
+    """Refuse what is no length of time, or none above zero."""
+    check_length(attribute.name, value)
+    if value <= _NO_TIME:
+        raise ValueError(
+            f"{attribute.name} must be positive, got: {value.total_seconds():g} seconds"
+        )
+
+
+def positive_length_or_none(
+    instance: object, attribute: Attribute[Any], value: timedelta | None
+) -> None:
+    """Refuse what is neither `None` nor a length of time above zero."""
+    if value is not None:
+        positive_length(instance, attribute, value)
 
 
 def length_or_none(instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:

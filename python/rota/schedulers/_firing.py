@@ -9,6 +9,7 @@ from attrs import evolve
 
 from rota.model import CoalescePolicy, Job, OverlapPolicy, Schedule, ScheduleResult
 from rota.model._copies import maker
+from rota.model._failure import text_of
 from rota.triggers._batch import due_of_many
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _firing(
         if isinstance(answer, BaseException):
             raise answer
         times, following = answer
+        if following is not None:
+            following.astimezone(timezone.utc)  # else it could be stored, but not read
         jobs = _jobs(schedule, times, following, now, random, new_id)
     except BaseException as exc:  # noqa: BLE001 - the trigger may be the user's and raise anything
         return evolve(unchanged(schedule), error=describe(exc))
@@ -206,8 +209,5 @@ def _jitter(time: datetime, after: datetime | None, most: timedelta, random: Ran
 
 def describe(exc: BaseException) -> str:
     """Return what is stored with a schedule of an error."""
-    try:
-        text = f"{type(exc).__qualname__}: {exc}"
-    except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
-        text = f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
+    text = f"{type(exc).__qualname__}: {text_of(exc)}"
     return text[:MAX_ERROR_TEXT]

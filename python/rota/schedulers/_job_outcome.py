@@ -133,7 +133,9 @@ def traceback_text(exc: BaseException, frames: TracebackType | None) -> str:
     """Return the text of a traceback, whatever the `__str__` of the exception does."""
     try:
         return "".join(format_exception(type(exc), exc, frames))
-    except Exception as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
         return f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextvars import copy_context
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ class JobRunner:
         self._log = JobLog(node.logger)
         self._time = store_time
         self._finish = finish
+        self._process = os.getpid()
         self._slots: dict[str, anyio.Semaphore] = {}
 
     async def run(self, claim: Claim, worker: Worker) -> None:
@@ -118,6 +120,8 @@ class JobRunner:
                 return await _within(runnable.task.timeout, executor, runnable, job)
             return await executor.run_job(runnable.func, job)
         finally:
+            if os.getpid() != self._process:
+                os._exit(0)  # the job forked, and the child must not go on as a second scheduler
             if _differ(copy_context(), before):
                 worker.retired = True  # the next job must not see the context variables of this one
             job_variable.reset(token)

@@ -16,7 +16,7 @@ from rota.model import (
     ScheduleLookupError,
     unset,
 )
-from rota.model._validation import as_utc, possible_ids
+from rota.model._validation import as_conflict_policy, as_utc, possible_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._changes import resumed_from, with_trigger
 from rota.schedulers._log_fields import schedule_fields
@@ -51,7 +51,7 @@ class ScheduleOperations(SchedulerBase):
         metadata: Mapping[str, Any] | UnsetValue = unset,
         max_jitter: timedelta | float | None = None,
         job_result_expiration_time: timedelta | float = 0,
-        conflict_policy: ConflictPolicy = ConflictPolicy.do_nothing,
+        conflict_policy: ConflictPolicy | str = ConflictPolicy.do_nothing,
         max_instances: int | UnsetValue | None = unset,
         priority: int = 0,
         catch_up_window: timedelta | float | None = None,
@@ -84,7 +84,7 @@ class ScheduleOperations(SchedulerBase):
         :raises CallableLookupError: if a persistent data store could not find the callable again
         :raises JobExecutorLookupError: if nobody can have an executor by that name
         """
-        _check_policy(conflict_policy)
+        policy = as_conflict_policy(conflict_policy)
         additions = self._additions(connection)
         task = self._tasks.known(func_or_task_id) if max_instances is unset else None
         if task is None:
@@ -108,21 +108,21 @@ class ScheduleOperations(SchedulerBase):
             overlap,
         )
         self._check(schedule)
-        await additions.add_schedules([schedule], conflict_policy)
+        await additions.add_schedules([schedule], policy)
         return schedule.id
 
     async def add_schedules(
         self,
         schedules: Iterable[ScheduleRequest],
         *,
-        conflict_policy: ConflictPolicy = ConflictPolicy.do_nothing,
+        conflict_policy: ConflictPolicy | str = ConflictPolicy.do_nothing,
         connection: Any = None,
     ) -> list[str]:
         """Add many schedules, all or none: each a mapping with the arguments of `add_schedule`. Return their ids.
 
         :param connection: see `add_schedule`
         """
-        _check_policy(conflict_policy)
+        policy = as_conflict_policy(conflict_policy)
         additions = self._additions(connection)
         added = []
         for request in schedules:
@@ -134,7 +134,7 @@ class ScheduleOperations(SchedulerBase):
             schedule = new_schedule(task, self.new_id, **fields)
             self._check(schedule)
             added.append(schedule)
-        await additions.add_schedules(added, conflict_policy)
+        await additions.add_schedules(added, policy)
         return [schedule.id for schedule in added]
 
     def _check(self, schedule: Schedule) -> None:
@@ -281,8 +281,3 @@ class ScheduleOperations(SchedulerBase):
                 return schedule
             if await self.data_store.update_schedule(schedule):
                 return schedule
-
-
-def _check_policy(policy: object) -> None:
-    if not isinstance(policy, ConflictPolicy):
-        raise TypeError(f"conflict_policy must be a ConflictPolicy, got: {policy!r}")

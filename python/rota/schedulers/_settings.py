@@ -21,10 +21,12 @@ from rota.model import SchedulerRole, TaskDefaults
 from rota.model._validation import (
     MAX_ID_LENGTH,
     as_length,
+    as_role,
     check_identifier,
-    check_length,
     length,
     of_type,
+    positive_length,
+    positive_length_or_none,
     running_limit,
 )
 
@@ -114,17 +116,6 @@ def _logger(given: Logger | None) -> Logger:
     return given or getLogger("rota")
 
 
-def _positive(_instance: object, attribute: Attribute[Any], value: timedelta) -> None:
-    check_length(attribute.name, value)
-    if value <= timedelta(0):
-        raise ValueError(f"{attribute.name} must be positive, got: {value}")
-
-
-def _positive_or_none(instance: object, attribute: Attribute[Any], value: timedelta | None) -> None:
-    if value is not None:
-        _positive(instance, attribute, value)
-
-
 def _default_polling_interval(settings: Settings) -> timedelta:
     return POLLING_SHARED if settings.data_store.persistent else POLLING_IN_PROCESS
 
@@ -165,14 +156,12 @@ class Settings:
         converter=_event_broker,
     )
     lease_duration: timedelta = field(
-        default=timedelta(seconds=30), converter=as_length, validator=_positive
+        default=timedelta(seconds=30), converter=as_length, validator=positive_length
     )
     identity: str = field(
         default="", kw_only=True, converter=_identity, validator=_possible_identity
     )
-    role: SchedulerRole = field(
-        default=SchedulerRole.both, kw_only=True, validator=of_type(SchedulerRole)
-    )
+    role: SchedulerRole = field(default=SchedulerRole.both, kw_only=True, converter=as_role)
     task_defaults: TaskDefaults = field(
         factory=TaskDefaults, kw_only=True, validator=of_type(TaskDefaults)
     )
@@ -186,7 +175,7 @@ class Settings:
         default=timedelta(minutes=15),
         kw_only=True,
         converter=as_length,
-        validator=_positive_or_none,
+        validator=positive_length_or_none,
     )
     logger: Logger = field(default=None, kw_only=True, converter=_logger)
     clock: Clock = field(default=None, kw_only=True, converter=_clock)
@@ -197,7 +186,7 @@ class Settings:
         default=Factory(_default_polling_interval, takes_self=True),
         kw_only=True,
         converter=as_length,
-        validator=_positive,
+        validator=positive_length,
     )
     shutdown_timeout: timedelta = field(
         default=timedelta(seconds=10), kw_only=True, converter=as_length, validator=length

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -261,6 +261,7 @@ class TaskRegistry:
             raise TypeError(f"func must be callable, got: {func!r}")
         known = self._callables.get(task_id)
         if known is None or (known is not func and _identity(known) != _identity(func)):
+            _refuse_generators(func)
             self._callables[task_id] = func
             self._runnable.pop(task_id, None)
 
@@ -287,7 +288,7 @@ class TaskRegistry:
     def _identify(self, func: Callable[..., Any]) -> str:
         """Return the id of the task of a callable.
 
-        :raises TypeError: if it is not callable
+        :raises TypeError: if it is not callable, or a generator function
         :raises CallableLookupError: if a persistent data store could not find it again
         """
         if not callable(func):
@@ -307,6 +308,7 @@ class TaskRegistry:
                 f"got: {func!r}; define it at the top level of a module, or give it an id with "
                 "configure_task('some-id', func=...) in every process that runs it, and schedule that id"
             )
+        _refuse_generators(func)
         task_id = name_of(func)
         if task_id in self._callables:
             task_id = f"{task_id}-{self._new_id()}"
@@ -330,9 +332,22 @@ def _exceeds(wanted: int | None, limit: int | None) -> bool:
     return limit is not None and (wanted is None or wanted > limit)
 
 
-def _is_async(func: Callable[..., Any]) -> bool:
+def _unwrapped(func: Callable[..., Any]) -> Callable[..., Any]:
     while isinstance(func, partial):
         func = func.func
+    return func
+
+
+def _refuse_generators(func: Callable[..., Any]) -> None:
+    inner = _unwrapped(func)
+    if isgeneratorfunction(inner) or isasyncgenfunction(inner):
+        raise TypeError(
+            f"the callable of a task must not be a generator function, a call of which runs nothing of it: {inner!r}"
+        )
+
+
+def _is_async(func: Callable[..., Any]) -> bool:
+    func = _unwrapped(func)
     return iscoroutinefunction(func) or iscoroutinefunction(type(func).__call__)
 
 

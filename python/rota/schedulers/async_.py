@@ -10,6 +10,7 @@ import anyio
 from anyio import TASK_STATUS_IGNORED, CancelScope, create_task_group
 from attrs import define, field
 
+from rota.executors._worker import require_own_program
 from rota.model import Health, RunState, SchedulerStarted, SchedulerStopped
 from rota.schedulers._context import (
     acting_scheduler,
@@ -67,6 +68,7 @@ class AsyncScheduler(TaskOperations, ScheduleOperations, JobOperations):
     async def __aenter__(self) -> Self:
         if self._exit_stack is not None:
             raise RuntimeError("the scheduler is already initialized")
+        require_own_program()
         exit_stack = AsyncExitStack()
         try:
             await self._start_services(exit_stack)

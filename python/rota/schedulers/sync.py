@@ -44,6 +44,12 @@ def _blocking(
     return call
 
 
+def _documented(method: Callable[P, R], text: str) -> Callable[P, R]:
+    """Give a method a docstring of its own."""
+    method.__doc__ = text
+    return method
+
+
 def _constructed_like(
     twin: Callable[P, AsyncScheduler],
 ) -> Callable[
@@ -140,7 +146,15 @@ class Scheduler:
     configure_task: Final = _blocking(AsyncScheduler.configure_task)
     get_tasks: Final = _blocking(AsyncScheduler.get_tasks)
     cleanup: Final = _blocking(AsyncScheduler.cleanup)
-    start_in_background: Final = _blocking(AsyncScheduler.start_in_background)
+    start_in_background: Final = _documented(
+        _blocking(AsyncScheduler.start_in_background),
+        """Start processing schedules and jobs, as the role says, and return.
+
+        It goes on until the context is left or, without one, until the process ends.
+
+        :raises RuntimeError: if the scheduler is running
+        """,
+    )
     wait_until_stopped: Final = _blocking(AsyncScheduler.wait_until_stopped)
 
     def run_until_stopped(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from rota.model import DeserializationError, SerializationError
+from rota.model._failure import text_of
 from rota.serializers import _failures
 from rota.serializers._values import FROM_STATE, TO_STATE
 
@@ -114,7 +115,9 @@ class _Builder:
         except (SerializationError, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            raise SerializationError(f"cannot serialize a {kind.__qualname__}: {exc}") from exc
+            raise SerializationError(
+                f"cannot serialize a {kind.__qualname__}: {text_of(exc)}"
+            ) from exc
         raise SerializationError(
             f"cannot serialize an instance of a class that is not registered with rota.serializers.register_class, "
             f"got: {kind.__module__}:{kind.__qualname__}"
@@ -183,4 +186,4 @@ class _Rebuilder:
         except KeyboardInterrupt:
             raise
         except BaseException as exc:
-            raise DeserializationError(f"cannot rebuild a {name[:200]}: {exc}") from exc
+            raise DeserializationError(f"cannot rebuild a {name[:200]}: {text_of(exc)}") from exc

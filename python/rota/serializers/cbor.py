@@ -9,6 +9,7 @@ from attrs.validators import ge
 
 from rota.abc import Serializer
 from rota.model import DeserializationError, SerializationError
+from rota.model._failure import text_of
 from rota.serializers._cbor_check import check
 from rota.serializers._registry import ClassRegistry, default_registry
 from rota.serializers._tree import (
@@ -78,7 +79,7 @@ class CBORSerializer(Serializer):
         except KeyboardInterrupt:
             raise
         except BaseException as exc:
-            raise SerializationError(f"cannot write the object as CBOR: {exc}") from exc
+            raise SerializationError(f"cannot write the object as CBOR: {text_of(exc)}") from exc
         if len(serialized) > self.max_size:
             raise SerializationError(
                 f"the object must have at most {self.max_size} bytes, got: {len(serialized)}"
@@ -99,7 +100,7 @@ class CBORSerializer(Serializer):
         except KeyboardInterrupt:
             raise
         except BaseException as exc:
-            raise DeserializationError(f"the bytes are not valid CBOR: {exc}") from exc
+            raise DeserializationError(f"the bytes are not valid CBOR: {text_of(exc)}") from exc
         return rebuild(tree, self._form, self.registry, self.max_depth)
 
     def _untag(self, tag: Any) -> tuple[str, Any]:

@@ -10,6 +10,7 @@ from attrs.validators import ge, instance_of
 
 from rota.abc import Serializer
 from rota.model import DeserializationError, SerializationError
+from rota.model._failure import text_of
 from rota.serializers._registry import ClassRegistry, default_registry
 from rota.serializers._tree import (
     DEFAULT_MAX_DEPTH,
@@ -69,7 +70,7 @@ class JSONSerializer(Serializer):
         try:
             serialized = json.dumps(tree, **self.dump_options).encode()
         except (TypeError, ValueError, RecursionError) as exc:
-            raise SerializationError(f"cannot write the object as JSON: {exc}") from exc
+            raise SerializationError(f"cannot write the object as JSON: {text_of(exc)}") from exc
         if len(serialized) > self.max_size:
             raise SerializationError(
                 f"the object must have at most {self.max_size} bytes, got: {len(serialized)}"
@@ -85,7 +86,7 @@ class JSONSerializer(Serializer):
         try:
             tree = json.loads(str(serialized, "utf-8"), **self.load_options)
         except (TypeError, ValueError, RecursionError) as exc:
-            raise DeserializationError(f"the bytes are not valid JSON: {exc}") from exc
+            raise DeserializationError(f"the bytes are not valid JSON: {text_of(exc)}") from exc
         return rebuild(tree, self._form, self.registry, self.max_depth)
 
     def _untag(self, tree: Any) -> tuple[str, Any] | None:

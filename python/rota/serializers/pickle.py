@@ -12,6 +12,7 @@ from attrs.validators import ge, in_
 
 from rota.abc import Serializer
 from rota.model import DeserializationError, SerializationError
+from rota.model._failure import text_of
 from rota.serializers._tree import DEFAULT_MAX_SIZE
 from rota.serializers._values import ZONE_REMEDY
 
@@ -105,7 +106,7 @@ class PickleSerializer(Serializer):
         except KeyboardInterrupt:
             raise
         except BaseException as exc:  # objects may raise anything when they are unpickled
-            raise DeserializationError(f"cannot unpickle the bytes: {exc}") from exc
+            raise DeserializationError(f"cannot unpickle the bytes: {text_of(exc)}") from exc
 
     def _verified(self, serialized: bytes, context: bytes) -> bytes:
         """Return the pickle in `serialized` once its signature was found good."""
@@ -136,8 +137,9 @@ class PickleSerializer(Serializer):
 
 
 def _reason(exc: BaseException) -> str:
-    unnamed_zone = isinstance(exc, pickle.PicklingError) and "ZoneInfo" in str(exc)
-    return f"{ZONE_REMEDY} ({exc})" if unnamed_zone else str(exc)
+    text = text_of(exc)
+    unnamed_zone = isinstance(exc, pickle.PicklingError) and "ZoneInfo" in text
+    return f"{ZONE_REMEDY} ({text})" if unnamed_zone else text
 
 
 def _sign(key: bytes, context: bytes, pickled: bytes) -> bytes:

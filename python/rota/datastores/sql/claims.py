@@ -81,7 +81,7 @@ class Claims:
         self._tasks = tasks
         self._jobs = jobs
         self._endings = endings
-        self._rank = base.tables.jobs.columns.keys().index("rank")
+        self._rank = itemgetter(base.tables.jobs.columns.keys().index("rank"))
         dialect, tables = base.dialect, base.tables
         table, c = tables.jobs, tables.jobs.c
         task, slots = tables.tasks, tables.slots
@@ -189,7 +189,7 @@ class Claims:
             *self._open_jobs(connection, limit, accepted),
             *self._limited_jobs(connection, limit, situation.heads, accepted),
         ]
-        ready.sort(key=itemgetter(self._rank))
+        ready.sort(key=self._in_order)
         at, until = situation.now, situation.now + micros_of(lease)
         read = ReadJobs()
         self._jobs.read(ready[:limit], read, Claim(scheduler_id, instant(until)))
@@ -218,9 +218,13 @@ class Claims:
 
     def _read_claimed(self, connection: Connection, at: int, rows: Iterable[AnyRow]) -> ClaimedJobs:
         read = ReadJobs()
-        self._jobs.read(sorted(rows, key=itemgetter(self._rank)), read)
+        self._jobs.read(sorted(rows, key=self._in_order), read)
         unreadable = self._endings.end_unreadable(connection, read.unreadable, at)
         return ClaimedJobs(read.jobs, unreadable, at)
+
+    def _in_order(self, row: AnyRow) -> bytes:
+        rank = self._rank(row)
+        return rank if isinstance(rank, bytes) else b""  # of a damaged row
 
     def _accepted(self, connection: Connection, accept: JobFilter | None) -> Collection[str] | None:
         """Return the ids of the tasks that a filter accepts; `None` for all."""

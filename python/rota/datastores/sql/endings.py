@@ -8,7 +8,7 @@ from attrs import define, field
 from sqlalchemy import bindparam, delete, select, update
 
 from rota.datastores.sql.base import in_batches
-from rota.datastores.sql.instants import duration, instant, micros_of
+from rota.datastores.sql.instants import instant, micros_of
 from rota.datastores.sql.rows.jobs import (
     nominal_micros,
     ready_state,
@@ -16,13 +16,14 @@ from rota.datastores.sql.rows.jobs import (
     result_row,
 )
 from rota.datastores.sql.rows.objects import as_uuid, describe
+from rota.datastores.sql.rows.outlines import outline, result_of
 from rota.datastores.sql.tables import WAITING, JobState
 from rota.datastores.sql.turns import line_of, line_of_row
 from rota.model import AbandonedPolicy, DeserializationError, Job, JobOutcome, JobResult
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
     from uuid import UUID
 
     from sqlalchemy import BindParameter, Connection
@@ -170,7 +171,7 @@ class Endings:
             del rows[job.id]
             ended.at = row.now
             if row.cancelled and result is None:
-                result = _result(row, JobOutcome.cancelled, instant(row.now))
+                result = result_of(row, JobOutcome.cancelled, instant(row.now))
             if result is not None:
                 ended.endings.append(Ending(job, result, scheduler_id))
             if result is not None and (release.run_again_after is None or row.cancelled):
@@ -264,10 +265,10 @@ class Endings:
         finals = []
         for row, exception in unreadable:
             error = DeserializationError(describe(exception))
-            result = _result(row, JobOutcome.deserialization_failed, instant(at), error)
+            result = result_of(row, JobOutcome.deserialization_failed, instant(at), error)
             finals.append((row, result))
         self._finish(connection, finals)
-        return [Ending(_outline(row), result, None) for row, result in finals]
+        return [Ending(outline(row, result.finished_at), result, None) for row, result in finals]
 
     # results
 
@@ -357,38 +358,12 @@ def _note(
     """Note an outcome for each of some jobs; return these with their results."""
     results = []
     for row in rows:
-        result = _result(row, outcome, instant(row.now))
+        result = result_of(row, outcome, instant(row.now))
         results.append((row, result))
         ended.at = row.now
-        ended.endings.append(Ending(_outline(row), result, row.acquired_by))
+        ended.endings.append(Ending(outline(row, result.finished_at), result, row.acquired_by))
     return results
 
 
 def _is_kept(result: JobResult) -> bool:
     return result.expires_at > result.finished_at
-
-
-def _outline(row: AnyRow) -> Job:
-    """Return a job without what only a serializer could read."""
-    return Job(
-        id=as_uuid(row.id),
-        task_id=row.task_id,
-        schedule_id=row.schedule_id,
-        scheduled_fire_time=instant(row.scheduled_fire_time, row.scheduled_offset),
-        executor=row.executor,
-        attempt=row.attempt,
-        created_at=instant(row.created_at),
-    )
-
-
-def _result(
-    row: AnyRow, outcome: JobOutcome, at: datetime, exception: BaseException | None = None
-) -> JobResult:
-    return JobResult(
-        job_id=as_uuid(row.id),
-        outcome=outcome,
-        finished_at=at,
-        expires_at=at + duration(row.result_expiration_time),
-        exception=exception,
-        attempt=row.attempt,
-    )

@@ -24,6 +24,7 @@ from rota.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
+    from logging import Logger
 
     from rota.abc import EventBroker
     from rota.datastores.sql.claims import ClaimedJobs
@@ -38,9 +39,10 @@ __all__ = ["News"]
 
 
 class News:
-    """Publishes what has changed. Times are the store's, in microseconds since 1970."""
+    """Publishes what has changed, and logs what cannot be read. Times are the store's, in microseconds since 1970."""
 
-    def __init__(self, broker: EventBroker) -> None:
+    def __init__(self, broker: EventBroker, logger: Logger) -> None:
+        self._logger = logger
         self._publish = broker.publish
         self._wants = broker.wants
 
@@ -110,6 +112,22 @@ class News:
                 ]
             )
 
+    async def unreadable_at_their_time(self, read: Read) -> None:
+        """Tell, and log, which schedules are due and cannot be read."""
+        for id_, exception in read.unreadable.items():
+            self._logger.error(
+                "schedule %r cannot be read, and does not fire: %s",
+                id_,
+                exception,
+                extra={"event": "schedule.unreadable", "schedule_id": id_},
+            )
+        await self.unreadable(read)
+
+    def unreadable_tasks(self, errors: Iterable[Exception]) -> None:
+        """Say which tasks cannot be read."""
+        for error in errors:
+            self._logger.error("%s", error, extra={"event": "task.unreadable"})
+
     async def released(self, released: Released) -> None:
         """Tell what schedulers have decided about schedules."""
         events = self.of_jobs(released.jobs, released.at)
@@ -152,6 +170,17 @@ class News:
         """Tell which jobs were claimed, and which were ended because they cannot be read."""
         events: list[Event] = []
         timestamp = instant(claimed.at)
+        for ending in claimed.unreadable:
+            self._logger.error(
+                "job %s cannot be read, and has ended: %s",
+                ending.job.id,
+                ending.result.exception,
+                extra={
+                    "event": "job.unreadable",
+                    "job_id": str(ending.job.id),
+                    "task_id": ending.job.task_id,
+                },
+            )
         if claimed.unreadable and self._wants(JobDeserializationFailed):
             events += [
                 JobDeserializationFailed(

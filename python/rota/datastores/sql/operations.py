@@ -85,7 +85,9 @@ class Operations(DataStore):
 
     async def get_tasks(self) -> list[Task]:
         """Return all tasks, ordered by id."""
-        return await self._transactions.read(self._parts.tasks.get_all)
+        tasks, unreadable = await self._transactions.read(self._parts.tasks.get_all)
+        self._news.unreadable_tasks(unreadable)
+        return tasks
 
     # schedules
 
@@ -136,7 +138,7 @@ class Operations(DataStore):
         read = await self._transactions.write(
             partial(self._parts.firing.claim, wanted=wanted), attrgetter("schedules")
         )
-        await self._news.unreadable(read)
+        await self._news.unreadable_at_their_time(read)
         return Acquired(read.schedules, instant(read.at))
 
     async def release_schedules(

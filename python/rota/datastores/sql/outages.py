@@ -91,7 +91,7 @@ class Outages:
         if self._since is None:
             self._since = self.clock.monotonic()
             self.logger.warning(
-                "the database failed; trying again until it works: %s",
+                "the database failed; trying again, as retry_settings say: %s",
                 _text(error),
                 extra={"event": "database.failed", "error_type": type(error).__qualname__},
             )

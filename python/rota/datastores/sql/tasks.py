@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, upd
 from rota.datastores.sql.rows.jobs import ready_state
 from rota.datastores.sql.rows.tasks import task_from_row, task_row
 from rota.datastores.sql.tables import JobState
-from rota.model import Task, TaskLookupError
+from rota.model import DeserializationError, Task, TaskLookupError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -128,9 +128,15 @@ class Tasks:
             raise TaskLookupError(task_id)
         return task_from_row(row[:-1], row[-1])
 
-    def get_all(self, connection: Connection) -> list[Task]:
-        """Return all tasks, ordered by id."""
-        return [task_from_row(row[:-1], row[-1]) for row in connection.execute(self._all)]
+    def get_all(self, connection: Connection) -> tuple[list[Task], list[DeserializationError]]:
+        """Return all tasks, ordered by id, and of those that cannot be read, why."""
+        tasks, unreadable = [], []
+        for row in connection.execute(self._all):
+            try:
+                tasks.append(task_from_row(row[:-1], row[-1]))
+            except DeserializationError as exc:
+                unreadable.append(exc)
+        return tasks, unreadable
 
     def share(
         self, connection: Connection, task_ids: Collection[str]

@@ -16,7 +16,7 @@ from rota.datastores.sql.rows.objects import (
     to_json,
 )
 from rota.datastores.sql.tables import JobState
-from rota.model import Job, JobOutcome, JobResult
+from rota.model import DeserializationError, Job, JobOutcome, JobResult
 from rota.model._copies import copier
 from rota.model._settings import job_settings
 from rota.model._validation import PRIORITIES
@@ -220,7 +220,17 @@ def result_row(
 
 
 def result_from_row(objects: Objects, row: Values) -> JobResult:
-    """Return the result of a row in the order of the table's columns."""
+    """Return the result of a row in the order of the table's columns.
+
+    :raises DeserializationError: if it cannot be read
+    """
+    try:
+        return _result(objects, row)
+    except (ArithmeticError, LookupError, TypeError) as exc:
+        raise DeserializationError(f"the result cannot be read: {exc!r}") from exc
+
+
+def _result(objects: Objects, row: Values) -> JobResult:
     job_id, _schedule_id, _nominal, outcome, started_at, finished_at, expires_at, *rest = row
     job_id = as_uuid(job_id)
     attempt, return_value, exception = rest

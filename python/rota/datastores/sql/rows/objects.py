@@ -11,6 +11,7 @@ from rota._making import uuid_of
 from rota.abc import Serializer, Trigger
 from rota.abc._serializer import taking_context
 from rota.model import DeserializationError, SerializationError
+from rota.model._failure import text_of
 from rota.model._validation import as_args, as_kwargs
 
 if TYPE_CHECKING:
@@ -188,11 +189,7 @@ def storable(name: str, value: str) -> str:
 
 def describe(exception: BaseException) -> str:
     """Return the class and the text of an exception, whatever its `__str__` does."""
-    kind = type(exception).__qualname__
-    try:
-        return f"{kind}: {exception}"
-    except Exception:  # noqa: BLE001 - a user's class may raise anything
-        return kind
+    return f"{type(exception).__qualname__}: {text_of(exception)}"
 
 
 def to_json(value: Mapping[str, Any]) -> str | None:

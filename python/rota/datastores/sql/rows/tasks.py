@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rota.datastores.sql.instants import duration, micros_of
 from rota.datastores.sql.rows.objects import from_json, storable, to_json
-from rota.model import AbandonedPolicy, RetryPolicy, Task
+from rota.model import AbandonedPolicy, DeserializationError, RetryPolicy, Task
 
 if TYPE_CHECKING:
     from rota.datastores.sql._dialect import Values
@@ -34,7 +34,17 @@ def task_row(task: Task) -> Values:
 
 
 def task_from_row(row: Values, running_jobs: int) -> Task:
-    """Return the task of a row in the order of the table's columns."""
+    """Return the task of a row in the order of the table's columns.
+
+    :raises DeserializationError: if the row is damaged
+    """
+    try:
+        return _task(row, running_jobs)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as exc:
+        raise DeserializationError(f"task {row[0]!r} cannot be read: {exc}") from exc
+
+
+def _task(row: Values, running_jobs: int) -> Task:
     id_, func, executor, limit, grace, metadata, abandoned, *rest = row
     max_attempts, first_delay, max_delay, timeout, tags = rest
     return Task(
