@@ -57,6 +57,7 @@ __all__ = [
 Values: TypeAlias = tuple[Any, ...]  #: of a row that is to be written
 AnyRow: TypeAlias = "Row[Unpack[tuple[Any, ...]]]"  #: a row that was read
 AnyEngine: TypeAlias = "AsyncEngine | Engine"  #: one of a blocking driver is used in threads
+TABLE_LOCK_SECONDS = 2  #: how long a change of tables waits for those who use them, each time
 FEW_TOKENS = 4  #: nearly all claims are the first ones, so that their tokens are the same
 
 

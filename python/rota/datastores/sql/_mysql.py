@@ -30,7 +30,15 @@ from sqlalchemy.types import TypeDecorator
 
 from rota._environment import new_id
 from rota._making import uuid_of
-from rota.datastores.sql._dialect import AnyRow, Dialect, Failure, Share, Values, quoted
+from rota.datastores.sql._dialect import (
+    TABLE_LOCK_SECONDS,
+    AnyRow,
+    Dialect,
+    Failure,
+    Share,
+    Values,
+    quoted,
+)
 from rota.datastores.sql.tables import RANK_BYTES, JobState
 
 if TYPE_CHECKING:
@@ -53,11 +61,16 @@ PACKET_CHARACTERS = (
 REST_OF_PACKET = (
     2_500_000  #: bytes for a statement and the other columns of a row, metadata above all
 )
-#: 1205 waited too long for a lock; 1213 was the victim of a deadlock; 1020 a row has changed since it was read
-CONFLICTS = frozenset({1020, 1205, 1213})
+#: 1205 waited too long for a lock; 1213 was the victim of a deadlock; 1020 a row has changed since it was read; 1412 a
+#: table has
+CONFLICTS = frozenset({1020, 1205, 1213, 1412})
 OUTAGES = frozenset(
     {
+        1021,  # the disk is full
         1040,  # too many connections
+        1114,  # the table is full
+        1203,  # too many connections of the user
+        1226,
         1053,  # the server shuts down
         1077,
         1079,
@@ -161,11 +174,15 @@ class MySQL(Dialect):
         return max(packet - REST_OF_PACKET, 0) // 2
 
     def lock_schema(self, connection: Connection, name: str) -> None:
-        """Hold a lock of the server by name; changing tables would end a transaction."""
+        """Hold a lock of the server by name; changing tables would end a transaction.
+
+        Tables that somebody reads for long, as a dump does, are not waited for: everybody else would queue behind that.
+        """
         if not connection.execute(select(func.get_lock(_lock_name(name), LOCK_SECONDS))).scalar():
             raise TimeoutError(
                 f"somebody else has been changing the tables for {LOCK_SECONDS} seconds"
             )
+        connection.execute(text(f"SET SESSION lock_wait_timeout = {TABLE_LOCK_SECONDS}"))
 
     def commit_schema(self, connection: Connection) -> None:
         """Commit, so that whoever has the lock next sees what was done."""
@@ -173,6 +190,7 @@ class MySQL(Dialect):
 
     def unlock_schema(self, connection: Connection, name: str) -> None:
         """Give the lock back."""
+        connection.execute(text("SET SESSION lock_wait_timeout = DEFAULT"))
         connection.execute(select(func.release_lock(_lock_name(name))))
 
     # evidence of commits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -13,19 +13,18 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    insert,
     lateral,
     literal_column,
     select,
     text,
     true,
     tuple_,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from rota.datastores.sql import _postgresql_steps as _steps
+from rota.datastores.sql import _postgresql_arrays as arrays, _postgresql_steps as _steps
 from rota.datastores.sql._dialect import (
+    TABLE_LOCK_SECONDS,
     AnyEngine,
     AnyRow,
     Dialect,
@@ -45,15 +44,10 @@ if TYPE_CHECKING:
         URL,
         ColumnElement,
         Connection,
-        Insert,
         Select,
         Table,
-        TableValuedAlias,
-        Update,
     )
     from sqlalchemy.sql.dml import UpdateBase
-    from sqlalchemy.types import TypeEngine
-    from typing_extensions import Self
 
     from rota.datastores.sql.base import Wanted
     from rota.datastores.sql.tables import Tables
@@ -72,6 +66,13 @@ OUTAGES = (
     "55P03",  # a lock was not to be had in time
 )
 _NUMBER = "rota_transaction"  #: where a connection keeps the number of its transaction
+#: what a server says that will not let this program in, however often it asks
+REFUSALS = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "no password supplied",
+)
 
 
 class PostgreSQL(Dialect):
@@ -109,9 +110,13 @@ class PostgreSQL(Dialect):
         return engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def lock_schema(self, connection: Connection, name: str) -> None:
-        """Hold an advisory lock until the end of the transaction."""
+        """Hold an advisory lock until the end of the transaction.
+
+        Tables that somebody reads for long, as a dump does, are not waited for: everybody else would queue behind that.
+        """
         key = int.from_bytes(sha256(f"rota {name}".encode()).digest()[:8], "big", signed=True)
         connection.execute(select(func.pg_advisory_xact_lock(key)))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{TABLE_LOCK_SECONDS}s'"))
 
     # evidence of commits
 
@@ -146,7 +151,9 @@ class PostgreSQL(Dialect):
         A comparison with `= ANY (array)` would be simpler. But the plan for it that the server keeps may read the whole
         table, as it was small when the plan was made, and then compares each row with each element.
         """
-        elements = func.unnest(bindparam(bind, type_=ARRAY(_element(column.type), dimensions=1)))
+        elements = func.unnest(
+            bindparam(bind, type_=ARRAY(arrays.element(column.type), dimensions=1))
+        )
         return column.in_(select(elements.column_valued("element")))
 
     def pairs_among(
@@ -154,11 +161,11 @@ class PostgreSQL(Dialect):
     ) -> ColumnElement[bool]:
         """Compare with the elements of two arrays."""
         columns = (first, second)
-        arrays = [
-            bindparam(f"{bind}_{number}", type_=ARRAY(_element(column.type), dimensions=1))
+        bound = [
+            bindparam(f"{bind}_{number}", type_=ARRAY(arrays.element(column.type), dimensions=1))
             for number, column in enumerate(columns)
         ]
-        pairs = func.unnest(*arrays).table_valued("first", "second").render_derived()
+        pairs = func.unnest(*bound).table_valued("first", "second").render_derived()
         return tuple_(first, second).in_(select(pairs.c.first, pairs.c.second))
 
     def pairs(self, bind: str, pairs: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
@@ -170,8 +177,12 @@ class PostgreSQL(Dialect):
 
     def insert_many(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
         """Insert from one array for each column."""
-        columns = _Columns.of(table.columns.keys(), rows)
-        connection.execute(_insert(table, columns.names, columns.varying), columns.binds)
+        names = table.columns.keys()
+        for part in arrays.parts(table, rows):
+            columns = arrays.Columns.of(names, part)
+            connection.execute(
+                arrays.inserting(table, columns.names, columns.varying), columns.binds
+            )
 
     def update_many(
         self,
@@ -182,8 +193,8 @@ class PostgreSQL(Dialect):
         clear: Sequence[str] = (),
     ) -> None:
         """Update from one array for each column."""
-        given = _Columns.of(columns, rows)
-        statement = _update(table, given.names, given.varying, tuple(clear))
+        given = arrays.Columns.of(columns, rows)
+        statement = arrays.updating(table, given.names, given.varying, tuple(clear))
         connection.execute(statement, given.binds)
 
     # jobs by task
@@ -261,17 +272,24 @@ class PostgreSQL(Dialect):
         rows: Iterable[Values],
     ) -> list[AnyRow] | None:
         """Update from one array for each column, comparing the tokens."""
-        given = _Columns.of(columns, list(rows))
+        given = arrays.Columns.of(columns, list(rows))
         statement = _advance(tables.schedules, given.names, given.varying, self.now)
         found = connection.execute(statement, {**given.binds, "p_owner": owner})
         return _noted(connection, found.all())
 
     def kind_of_driver_error(self, error: BaseException | None) -> Failure:
-        """Go by the SQLSTATE."""
+        """Go by the SQLSTATE. Psycopg has none where it cannot connect, for whatever reason."""
         code = getattr(error, "sqlstate", None) or ""
+        if not code and _is_operational(error):
+            refused = any(text in str(error) for text in REFUSALS)
+            return Failure.final if refused else Failure.outage
         if code.startswith(CONFLICTS):
             return Failure.conflict
         return Failure.outage if code.startswith(OUTAGES) else Failure.final
+
+
+def _is_operational(error: BaseException | None) -> bool:
+    return any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
 
 
 def _noted(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:
@@ -281,73 +299,14 @@ def _noted(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:
     return list(rows)
 
 
-class _Columns(NamedTuple):
-    """Rows turned into columns. One that has the same value in all rows is that value, else it is an array."""
-
-    names: tuple[str, ...]
-    varying: tuple[str, ...]
-    binds: dict[str, Any]
-
-    @classmethod
-    def of(cls, names: Sequence[str], rows: Sequence[Values]) -> Self:
-        varying = []
-        binds: dict[str, Any] = {}
-        for name, values in zip(names, zip(*rows, strict=True), strict=True):
-            if values.count(values[0]) == len(values):
-                binds[f"p_{name}"] = values[0]
-            else:
-                binds[f"p_{name}"] = list(values)
-                varying.append(name)
-        return cls(tuple(names), tuple(varying), binds)
-
-
-def _given(
-    table: Table, names: tuple[str, ...], varying: tuple[str, ...]
-) -> tuple[TableValuedAlias | None, dict[str, ColumnElement[Any]]]:
-    """Return a table of the arrays of `_Columns`, if there is one, and an expression for each column."""
-    kinds = {name: _element(table.c[name].type) for name in names}
-    found: dict[str, ColumnElement[Any]] = {
-        name: bindparam(f"p_{name}", type_=kind) for name, kind in kinds.items()
-    }
-    if not varying:
-        return None, found
-    arrays = [bindparam(f"p_{name}", type_=ARRAY(kinds[name], dimensions=1)) for name in varying]
-    given = func.unnest(*arrays).table_valued(*varying, name="given").render_derived()
-    return given, found | {name: given.c[name] for name in varying}
-
-
-@lru_cache
-def _insert(table: Table, names: tuple[str, ...], varying: tuple[str, ...]) -> Insert:
-    given, values = _given(table, names, varying)
-    if given is None:
-        return insert(table).values(values)
-    source = select(*(values[name] for name in names)).select_from(given)
-    return insert(table).from_select(names, source)
-
-
-@lru_cache
-def _update(
-    table: Table, names: tuple[str, ...], varying: tuple[str, ...], clear: tuple[str, ...]
-) -> Update:
-    _, values = _given(table, names, varying)
-    return _set(table, values, clear)
-
-
-def _set(table: Table, values: Mapping[str, ColumnElement[Any]], clear: Iterable[str]) -> Update:
-    """Set columns of the rows whose key is the first of them, and others to NULL."""
-    key, *others = values
-    settings = {name: values[name] for name in others} | dict.fromkeys(clear)
-    return update(table).where(table.c[key] == values[key]).values(settings)
-
-
 @lru_cache
 def _advance(
     schedules: Table, names: tuple[str, ...], varying: tuple[str, ...], now: ColumnElement[int]
 ) -> UpdateBase:
     c = schedules.c
-    _, values = _given(schedules, names, varying)
+    _, values = arrays.as_table(schedules, names, varying)
     return (
-        _set(schedules, values, ("acquired_by", "acquired_until"))
+        arrays.setting(schedules, values, ("acquired_by", "acquired_until"))
         .where(by_id_only(held(c, values["token"] - 1)))
         .returning(c.id, now.label("now"), _steps.TRANSACTION)
     )
@@ -382,8 +341,3 @@ def _first_of_tasks(tables: Tables, state: JobState) -> Select[Any]:
         .order_by(found.c.rank)
         .limit(bindparam("p_limit"))
     )
-
-
-def _element(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type of an array's elements; they have no collation."""
-    return Text() if isinstance(kind, Text) else kind

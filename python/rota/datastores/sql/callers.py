@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from anyio import to_thread
 from attrs import frozen
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rota.datastores.sql.announcements import Announcements
     from rota.datastores.sql.news import News
     from rota.datastores.sql.parts import Parts
+    from rota.datastores.sql.schedules import Added, Encoded
     from rota.model import ConflictPolicy, Job, Schedule
 
 __all__ = ["CallersConnection", "Guest"]
@@ -42,9 +44,21 @@ class Guest:
         """Add schedules. See `DataStore.add_schedules`."""
         if schedules:
             part = self.parts.schedules
-            work = partial(part.add, schedules=part.encode(schedules), policy=conflict_policy)
+            work = partial(self._add, encoded=part.encode(schedules), policy=conflict_policy)
             added, used = await _inside(self.connection, work)
             self.announcements.after_commit(used, self.news.of_added(added))
+
+    def _add(
+        self, connection: Connection, encoded: Sequence[Encoded], policy: ConflictPolicy
+    ) -> Added:
+        part = self.parts.schedules
+        if part.writes_alone:
+            return part.add(connection, encoded, policy)
+        try:
+            with connection.begin_nested():
+                return part.add(connection, encoded, policy, boldly=True)
+        except IntegrityError:  # somebody else has added one of them meanwhile
+            return part.add(connection, encoded, policy)
 
     async def add_jobs(self, jobs: Sequence[Job]) -> None:
         """Add jobs. See `DataStore.add_jobs`."""

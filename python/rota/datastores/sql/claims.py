@@ -235,7 +235,7 @@ class Claims:
         tagged = {
             task_id
             for task_id, tags in connection.execute(self._tags)
-            if tags is not None and not accept.tags.isdisjoint(json.loads(tags))
+            if not accept.tags.isdisjoint(_read_tags(tags))
         }
         return tagged & accept.task_ids if accept.task_ids else tagged
 
@@ -246,7 +246,8 @@ class Claims:
         """
         rows = connection.execute(self._situation, {"p_wide": wide, **self._base.moment()}).all()
         now, delayed = rows[0][:2]
-        heads = [_Head(*row[2:]) for row in rows if row[2] is not None]
+        # Of a task that is gone nothing is free.
+        heads = [_Head(id_, rank, free or 0) for _, _, id_, rank, free in rows if id_ is not None]
         return _Situation(now, delayed, heads)
 
     def _look_ahead(self, connection: Connection, limit: int) -> _Situation:
@@ -264,7 +265,7 @@ class Claims:
         rows = connection.execute(self._due, {"p_at": now}).all()
         if not rows:
             return
-        _, limited = self._tasks.share(connection, {task_id for _, task_id in rows})
+        limited = self._tasks.limited(connection, {task_id for _, task_id in rows})
         for is_limited, state in ((False, JobState.open), (True, JobState.limited)):
             ids = [job_id for job_id, task_id in rows if limited[task_id] is is_limited]
             for batch in in_batches(ids):
@@ -347,3 +348,10 @@ class Claims:
             return connection.execute(self._next_delayed, binds).scalar_one_or_none()
         binds["p_tasks"] = sorted(accepted)
         return connection.execute(self._next_delayed_of, binds).scalar_one_or_none()
+
+
+def _read_tags(text: str | None) -> Collection[str]:
+    try:
+        return frozenset(json.loads(text)) if text else frozenset()
+    except (TypeError, ValueError):  # of a damaged row
+        return frozenset()

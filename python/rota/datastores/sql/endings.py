@@ -250,9 +250,9 @@ class Endings:
             cancelled = [row for row in expired if row.cancelled]
             left = [row for row in expired if not row.cancelled]
             self._end_all(connection, cancelled, JobOutcome.cancelled, ended)
-            abandoned = [row for row in left if policies[row.task_id] != again]
+            abandoned = [row for row in left if policies.get(row.task_id) != again]
             self._end_all(connection, abandoned, JobOutcome.abandoned, ended)
-            others = [row for row in left if policies[row.task_id] == again]
+            others = [row for row in left if policies.get(row.task_id) == again]
             _note(others, JobOutcome.abandoned, ended)
             self._requeue(connection, [(row, row.attempt + 1, None) for row in others])
         self._end_all(connection, missed, JobOutcome.missed_start_deadline, ended)
@@ -336,7 +336,7 @@ class Endings:
         """Let jobs wait for a worker again, with a new number of the attempt and after a pause."""
         if not again:
             return
-        _, limited = self._tasks.share(connection, {row.task_id for row, _, _ in again})
+        limited = self._tasks.limited(connection, {row.task_id for row, _, _ in again})
         values = []
         for row, attempt, pause in again:
             # The deadline was that of the first attempt.

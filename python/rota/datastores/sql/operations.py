@@ -14,6 +14,7 @@ from rota.abc._datastore import COUNTED
 from rota.datastores.sql.base import Wanted
 from rota.datastores.sql.callers import Guest
 from rota.datastores.sql.instants import instant, micros_of
+from rota.model import TaskLookupError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -148,9 +149,19 @@ class Operations(DataStore):
         if not results:
             return set()
         release = self._parts.firing.release
-        released = await self._transactions.write(
-            partial(release, scheduler_id=scheduler_id, results=results)
-        )
+        try:
+            released = await self._transactions.write(
+                partial(release, scheduler_id=scheduler_id, results=results)
+            )
+        except TaskLookupError as exc:  # somebody has removed the row of the task
+            task_id, error = exc.task_id, str(exc)
+            if not any(result.jobs for result in results if result.task_id == task_id):
+                raise
+            results = [
+                evolve(result, jobs=(), error=error) if result.task_id == task_id else result
+                for result in results
+            ]
+            return await self.release_schedules(scheduler_id, results)
         await self._news.released(released)
         return released.refused
 

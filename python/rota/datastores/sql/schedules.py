@@ -81,6 +81,8 @@ class Schedules:
         self._all = select(table).order_by(table.c.id)
         self._some = self._all.where(among)
         self._lock = self._some.with_for_update()
+        self._there = select(table.c.id).where(among)
+        self.writes_alone: bool = base.dialect.writes_alone
         self._delete = delete(table).where(among)
         self._set_aside = (
             update(table)
@@ -105,10 +107,18 @@ class Schedules:
         return encoded
 
     def add(
-        self, connection: Connection, schedules: Sequence[Encoded], policy: ConflictPolicy
+        self,
+        connection: Connection,
+        schedules: Sequence[Encoded],
+        policy: ConflictPolicy,
+        *,
+        boldly: bool = False,
     ) -> Added:
         """Add schedules, all or none. One that is there already and would not change is left alone.
 
+        :param boldly: whether to lock none but those that are there. On MariaDB and MySQL, in the isolation that a
+            caller has, a lock on an id that is not there keeps others from adding any near it. If somebody else adds
+            one of them at the same time, that raises the error of the driver
         :raises ConflictingIdError: under `ConflictPolicy.exception`, if an id is taken
         :raises TaskLookupError: if a task does not exist
         """
@@ -117,7 +127,11 @@ class Schedules:
         first_token = self._first_token(now)
         added = Added(now)
         for batch in in_batches(_distinct(schedules, policy)):
-            self._add_batch(connection, batch, policy, first_token, added)
+            ids = [encoded.schedule.id for encoded in batch]
+            if boldly:
+                ids = list(connection.execute(self._there, {"p_ids": sorted(ids)}).scalars())
+            stored = self._stored(connection, ids) if ids else {}
+            self._add_batch(connection, batch, stored, policy, first_token, added)
         return added
 
     def _first_token(self, now: int) -> int:
@@ -130,11 +144,11 @@ class Schedules:
         self,
         connection: Connection,
         schedules: Sequence[Encoded],
+        stored: Mapping[str, Values],
         policy: ConflictPolicy,
         first_token: int,
         added: Added,
     ) -> None:
-        stored = self._stored(connection, [encoded.schedule.id for encoded in schedules])
         if stored and policy is ConflictPolicy.exception:
             raise ConflictingIdError(next(iter(stored)))
         new, changed = [], []

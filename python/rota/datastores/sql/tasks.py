@@ -45,7 +45,8 @@ class Tasks:
         tasks, jobs = base.tables.tasks, base.tables.jobs
         schedules, slots = base.tables.schedules, base.tables.slots
         by_id = tasks.c.id == bindparam("p_id")
-        self._lock = select(tasks).where(by_id).with_for_update()
+        self._plain = select(tasks).where(by_id)
+        self._lock = self._plain.with_for_update()
         self._shared = (
             select(base.dialect.now, tasks.c.id, tasks.c.max_running_jobs)
             .where(base.dialect.among(tasks.c.id, "p_ids"))
@@ -83,9 +84,16 @@ class Tasks:
         )
 
     def add(self, connection: Connection, task: Task) -> AddedTask:
-        """Add a task, or update the one by its id."""
+        """Add a task, or update the one by its id.
+
+        What would not change is not locked: each process adds its tasks when it starts, and a lock that has to be
+        waited for would hold up those who fire.
+        """
         row = task_row(task)
         now = self._base.now(connection)
+        there = connection.execute(self._plain, {"p_id": task.id}).one_or_none()
+        if there is not None and tuple(there) == tuple(row):
+            return AddedTask(now, False)
         stored = connection.execute(self._lock, {"p_id": task.id}).one_or_none()
         values = dict(zip(self._base.tables.tasks.columns.keys(), row, strict=True))
         if stored is None:
@@ -137,6 +145,15 @@ class Tasks:
             except DeserializationError as exc:
                 unreadable.append(exc)
         return tasks, unreadable
+
+    def limited(self, connection: Connection, task_ids: Collection[str]) -> Mapping[str, bool]:
+        """Keep tasks as they are until the end of the transaction; return for each whether it has a limit.
+
+        One that is not there any more has none: whoever runs a job of it will find out.
+        """
+        binds = {"p_ids": sorted(task_ids), **self._base.moment()}
+        rows = connection.execute(self._shared, binds).all()
+        return {**dict.fromkeys(task_ids, False), **{row[1]: row[2] is not None for row in rows}}
 
     def share(
         self, connection: Connection, task_ids: Collection[str]

@@ -96,7 +96,7 @@ class Turns:
     def _unblock(self, connection: Connection, rows: Sequence[AnyRow]) -> None:
         if not rows:
             return
-        _, limited = self._tasks.share(connection, {row.task_id for row in rows})
+        limited = self._tasks.limited(connection, {row.task_id for row in rows})
         values = [
             (row.id, *waiting_state(limited[row.task_id], row.not_before, row.now)) for row in rows
         ]
