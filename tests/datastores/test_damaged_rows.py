@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from anyio import fail_after
 
-from rota import AsyncScheduler, DeserializationError, IntervalTrigger, JobOutcome
+from rota import AsyncScheduler, DeserializationError, IntervalTrigger, JobFilter, JobOutcome
 from rota.datastores.sql._sqlite import SQLite
 from rota.datastores.sql.tables import Tables
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
@@ -129,3 +130,35 @@ async def test_schedule_that_cannot_be_read_is_logged(
         await scheduler.start_in_background()
         record = await logged(caplog)
     assert record.getMessage().startswith("schedule 'broken' cannot be read, and does not fire: ")
+
+
+@pytest.mark.parametrize(
+    ("statement", "tags"),
+    [
+        ("DELETE FROM rota_tasks WHERE id = 'victim'", []),
+        ("UPDATE rota_tasks SET tags = '{' WHERE id = 'victim'", ["x"]),
+    ],
+)
+async def test_lost_or_damaged_task_does_not_hold_up_the_others(
+    path: str, statement: str, tags: list[str]
+) -> None:
+    ran = anyio.Event()
+
+    async def sound() -> None:
+        ran.set()
+
+    store = SQLAlchemyDataStore(f"sqlite:///{path}")
+    async with AsyncScheduler(store, accept=JobFilter(tags=tags) if tags else None) as scheduler:
+        for id_, func in {"victim": victim, "sound": sound}.items():
+            await scheduler.configure_task(id_, func=func, tags=["x"])
+            await scheduler.add_schedule(id_, IntervalTrigger(seconds=0.2), id=id_)
+            await scheduler.add_job(id_, run_at=datetime.now(timezone.utc))  # noqa: TID251 - real time
+        damage(path, statement)
+        await scheduler.start_in_background()
+        for _ in range(3):
+            with fail_after(20):
+                await ran.wait()
+            ran = anyio.Event()
+        schedule = await scheduler.get_schedule("victim")
+        assert (schedule.error is not None) is statement.startswith("DELETE")
+        assert scheduler.health.problems == {}
