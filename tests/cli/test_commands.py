@@ -95,7 +95,7 @@ def test_jobs_and_tasks(store: Store) -> None:
     job_id = store.json("tasks", "run", "greet", "--args", '["Eve"]')["job_id"]
     assert store.json("jobs", "show", job_id)["args"] == ["Eve"]
     assert (
-        "still has schedules or jobs"
+        "is still in use by schedules or jobs"
         in store.rota("tasks", "remove", "greet", *store.options, status=1).stderr
     )
 

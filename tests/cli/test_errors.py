@@ -145,7 +145,7 @@ CASES = [
         FAILED,
         "does not know an option of the URL",
     ),
-    (f"tasks remove greet {STORE}", FAILED, "still has schedules or jobs"),
+    (f"tasks remove greet {STORE}", FAILED, "is still in use by schedules or jobs"),
     (f"tasks run none {STORE}", FAILED, "no task with the id 'none'"),
     (f"tasks run greet --args {{ {STORE}", MISUSED, "not JSON"),
     (f"tasks run greet --args {'[' * 100_000} {STORE}", MISUSED, "not JSON"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -12,7 +13,16 @@ from typing import Any
 import anyio
 import pytest
 
-from rota import AsyncScheduler, IntervalTrigger, MemoryDataStore, Scheduler, SchedulerRole, task
+from rota import (
+    AsyncScheduler,
+    IntervalTrigger,
+    MemoryDataStore,
+    ProcessPoolJobExecutor,
+    Scheduler,
+    SchedulerRole,
+    ThreadPoolJobExecutor,
+    task,
+)
 from rota.abc import JobFilter
 
 
@@ -108,6 +118,24 @@ def test_generator_function_is_refused(func: Any) -> None:
         with pytest.raises(TypeError, match=r"^the callable of a task must not be a generator"):
             scheduler.configure_task("numbers", func=func)
         assert scheduler.get_jobs() == []
+
+
+@pytest.mark.parametrize("given", [5, {"x": 5}, [ThreadPoolJobExecutor()]])
+def test_what_is_no_executor_is_refused(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"^job_executors must map names to JobExecutors, got: "):
+        AsyncScheduler(job_executors=given)
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolJobExecutor, ProcessPoolJobExecutor])
+def test_executor_serves_one_scheduler_at_a_time(kind: Any) -> None:
+    executors = {"x": kind()}
+    with Scheduler(job_executors=executors):
+        other = Scheduler(job_executors=executors)
+        with pytest.raises(RuntimeError, match=r"^this executor is already in use by a scheduler"):
+            other.start_in_background()
+    with Scheduler(job_executors=executors) as scheduler:
+        scheduler.start_in_background()
+        assert scheduler.run_job(os.getpid)
 
 
 def test_timeout_of_nothing_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -91,3 +92,27 @@ async def test_data_store_is_looked_at_when_events_were_missed(clock: VirtualClo
 def test_blocking_scheduler_has_it_too() -> None:
     with Scheduler() as scheduler:
         assert scheduler.health == Health(state=RunState.stopped)
+
+
+class StoreThatFailsOnce(MemoryDataStore):
+    """A store that fails the first time that it is asked when a schedule is due."""
+
+    failed = False
+
+    async def time_to_next_schedule(self) -> timedelta | None:
+        if not self.failed:
+            self.failed = True
+            raise ConnectionError("gone")
+        return await super().time_to_next_schedule()
+
+
+@pytest.mark.anyio
+async def test_problem_is_over_as_soon_as_the_store_answers(clock: VirtualClock) -> None:
+    store = StoreThatFailsOnce()
+    async with AsyncScheduler(store, clock=clock, polling_interval=1000) as scheduler:
+        await scheduler.start_in_background()
+        await clock.advance(0)
+        assert scheduler.health.problems == {"processing schedules": "ConnectionError: gone"}
+        await clock.advance(1)
+        assert store.failed
+        assert scheduler.health == Health(state=RunState.started)

@@ -331,7 +331,7 @@ class MemoryDataStore(DataStore):
     async def get_job_result(self, job_id: UUID) -> JobResult | None:
         """Return the kept result of a job, or `None`."""
         with self._lock:
-            return self._jobs.results.get(job_id)
+            return self._jobs.results.get(job_id, self._now())
 
     async def cleanup(self) -> None:
         """Remove results whose time is up, some at a time."""

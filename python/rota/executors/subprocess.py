@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from rota.abc import JobExecutor
+from rota.executors._use import Use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,12 +55,17 @@ class ProcessPoolJobExecutor(JobExecutor):
         if max_workers is not None and max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, got: {max_workers}")
         self.max_workers = max_workers or os.cpu_count() or 1
+        self._use = Use()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(max_workers={self.max_workers})"
 
     async def start(self, exit_stack: AsyncExitStack, clock: Clock) -> None:
-        """Prepare the processes; they are started as they are needed."""
+        """Prepare the processes; they are started as they are needed.
+
+        :raises RuntimeError: if a scheduler uses it already
+        """
+        self._use.begin(exit_stack)
         self._clock = clock
         self._limiter = anyio.CapacityLimiter(self.max_workers)
         self._idle: deque[tuple[WorkerProcess, float]] = deque()

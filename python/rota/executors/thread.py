@@ -8,6 +8,7 @@ from rota._posting import poster
 from rota.abc import JobExecutor
 from rota.executors._coroutines import no_coroutine
 from rota.executors._threads import ThreadPool
+from rota.executors._use import Use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,12 +36,17 @@ class ThreadPoolJobExecutor(JobExecutor):
         if max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, got: {max_workers}")
         self.max_workers = max_workers
+        self._use = Use()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(max_workers={self.max_workers})"
 
     async def start(self, exit_stack: AsyncExitStack, clock: Clock) -> None:
-        """Prepare the threads; they are started as they are needed."""
+        """Prepare the threads; they are started as they are needed.
+
+        :raises RuntimeError: if a scheduler uses it already
+        """
+        self._use.begin(exit_stack)
         self._clock = clock
         self._pool = ThreadPool(self.max_workers, poster())
         exit_stack.callback(self._pool.close)

@@ -140,10 +140,10 @@ class JobTimedOut(RotaError, TimeoutError):
 
 
 class ConflictingIdError(RotaError, KeyError):
-    """A schedule by this id exists already."""
+    """A schedule (or, in what is added to a data store directly, a job) by this id exists already."""
 
-    def __init__(self, schedule_id: str) -> None:
-        super().__init__(f"a schedule with the id {schedule_id!r} exists already")
+    def __init__(self, schedule_id: str, kind: str = "schedule") -> None:
+        super().__init__(f"a {kind} with the id {schedule_id!r} exists already")
         self.schedule_id = schedule_id
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from rota.model import RunState, unset
+from rota.model import JobLookupError, RunState, unset
 from rota.model._validation import job_ids
 from rota.schedulers._base import SchedulerBase
 from rota.schedulers._claim import Verdict
@@ -132,7 +132,8 @@ class JobOperations(SchedulerBase):
                 extra={"event": "job.not_started", "job_id": str(job_id)},
             )
         result = await self.get_job_result(job_id)
-        assert result is not None, "the result is kept for longer than it takes to fetch it"
+        if result is None:  # it was kept, but nobody asked for so long that its time was up
+            raise JobLookupError(job_id)
         return value_of(result)
 
     async def get_jobs(self, ids: Collection[UUID] | None = None) -> list[Job]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import timedelta, timezone
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from anyio import lowlevel
-from attrs import evolve
+from attrs import define, evolve
 
 from rota.model import EventsMissed, ScheduleAdded, ScheduleUpdated, SerializationError
 from rota.schedulers._agenda import Agenda, Decision
@@ -38,6 +39,16 @@ AHEADS_PER_LEASE = 20  #: at least
 FRUITLESS_PAUSE_SECONDS = 0.01
 LONGEST_FRUITLESS_PAUSE_SECONDS = 1.0
 HANDING_BACK_SECONDS = 2.0
+FOLLOW_UPS = 10  #: how often what follows from a decision is tried
+
+
+@define
+class FollowUp:
+    """What follows from accepted decisions, and how often that has failed."""
+
+    settled: Settled
+    refused: set[str]
+    failures: int = 0
 
 
 class ScheduleLoop:
@@ -65,6 +76,7 @@ class ScheduleLoop:
         )
         self._overlaps = Overlaps(node, give_up)
         self._agenda = Agenda()
+        self._followed_up_later: deque[FollowUp] = deque()
         self._look = True  # there may be something to claim
         self._fruitless = 0
         self._closing = False
@@ -76,7 +88,6 @@ class ScheduleLoop:
                 if await self._fire() or (self._look and await self._claim()):
                     continue
                 await self._wait()
-                self._outage.over()
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
                 self._look = True
                 self._wakeup.disarm()
@@ -108,6 +119,7 @@ class ScheduleLoop:
         acquired = await self._store.acquire_schedules(
             self._node.id, self._node.lease_duration, limit, self._ahead
         )
+        self._outage.over()
         if acquired.items:
             self._fruitless = 0
             self._log.claimed(len(acquired.items), acquired.at)
@@ -152,6 +164,7 @@ class ScheduleLoop:
         now = self._clock.monotonic()
         decisions = self._agenda.pop_due(now, SCHEDULES_PER_PASS)
         if not decisions:
+            await self._follow_up()
             return False
         self._wakeup.disarm()  # this is no news
         self._look = self._agenda.next_at is None or self._agenda.next_at > now
@@ -161,9 +174,23 @@ class ScheduleLoop:
         except BaseException:
             self._agenda.add(decisions)
             raise
-        await self._overlaps.follow_up(settled, refused)
+        self._followed_up_later.append(FollowUp(settled, refused))
+        await self._follow_up()
         await lowlevel.checkpoint()
         return True
+
+    async def _follow_up(self) -> None:
+        """Do what follows from decisions that the store has accepted; if that fails, again, within bounds."""
+        while self._followed_up_later:
+            first = self._followed_up_later[0]
+            try:
+                await self._overlaps.follow_up(first.settled, first.refused)
+            except Exception:
+                first.failures += 1
+                if first.failures >= FOLLOW_UPS:
+                    self._followed_up_later.popleft()
+                raise
+            self._followed_up_later.popleft()
 
     def _at_last(self, open_: Decision) -> Decision:
         """Return a decision with its result."""
@@ -180,6 +207,7 @@ class ScheduleLoop:
         schedules = [decision.schedule for decision in decisions]
         settled = await self._overlaps.settle(schedules, results)
         refused = await self._release(settled.results)
+        self._outage.over()
         if refused:
             self._log.refused(refused)
         return settled, refused
@@ -235,6 +263,7 @@ class ScheduleLoop:
         """Return for how many seconds nothing is to be done, whether something can be claimed then, and why so long."""
         self._wakeup.arm()
         delay = await self._store.time_to_next_schedule()
+        self._outage.over()
         if delay is None:
             return self._polling_seconds, False, "nothing is scheduled"
         seconds = (delay - self._ahead).total_seconds()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from datetime import timedelta
 from itertools import count
 from logging import Logger, getLogger
@@ -74,6 +74,10 @@ def _job_executors(
     given: MutableMapping[str, JobExecutor] | None,
 ) -> MutableMapping[str, JobExecutor]:
     if given is not None:
+        anything: Any = given
+        values = anything.values() if isinstance(anything, Mapping) else [None]
+        if not all(isinstance(executor, JobExecutor) for executor in values):
+            raise TypeError(f"job_executors must map names to JobExecutors, got: {given!r:.100}")
         return given
     from rota.executors.async_ import AsyncJobExecutor
     from rota.executors.subprocess import ProcessPoolJobExecutor

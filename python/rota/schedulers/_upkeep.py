@@ -48,8 +48,10 @@ class Upkeep:
         cleaned = clock.monotonic()
         with suppress(Exception):  # the store may not be there yet
             await self._others_need_time()
+        seconds = pause
         while True:
-            await clock.sleep(pause)
+            await clock.sleep(seconds)
+            seconds = pause
             try:
                 self._node.tasks.forget_all()  # other processes may have changed them
                 await self.reap()
@@ -59,7 +61,7 @@ class Upkeep:
                     await self.clean_up()
                 self._outage.over()
             except Exception as exc:  # noqa: BLE001 - a store may raise what its driver raises
-                await self._outage.wait(exc)
+                seconds = self._outage.noted(exc)
 
     async def reap(self) -> None:
         """End the jobs of workers that are gone.

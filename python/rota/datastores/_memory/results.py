@@ -39,9 +39,10 @@ class ResultTable:
         elif fire_time is not None:
             self._taken.discard(fire_time)
 
-    def get(self, job_id: UUID) -> JobResult | None:
-        """Return a kept result."""
-        return self._results.get(job_id)
+    def get(self, job_id: UUID, now: datetime) -> JobResult | None:
+        """Return a kept result whose time is not up."""
+        result = self._results.get(job_id)
+        return None if result is None or result.expires_at <= now else result
 
     def drop_expired(self, now: datetime, limit: int) -> bool:
         """Drop up to `limit` results whose time is up; tell whether there may be more."""

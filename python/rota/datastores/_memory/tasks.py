@@ -81,10 +81,7 @@ class TaskTable:
         """
         queue = self.get(task_id)
         if queue.schedules or queue.jobs:
-            raise ValueError(
-                f"task {task_id!r} still has schedules or jobs"
-                f" with {queue.schedules} and {queue.jobs}"
-            )
+            raise ValueError(f"task {task_id!r} is still in use by schedules or jobs")
         del self._queues[task_id]
 
     def get(self, task_id: str) -> TaskQueue:

@@ -76,7 +76,10 @@ class Jobs:
         try:
             return self._insert(connection, jobs)
         except IntegrityError as exc:
-            raise ConflictingIdError(str(jobs[0].id)) from exc
+            kind = (
+                "job" if len(jobs) == 1 else f"job, of {len(jobs)} of which this is the first one,"
+            )
+            raise ConflictingIdError(str(jobs[0].id), kind) from exc
 
     def add_new(self, connection: Connection, jobs: Sequence[Job]) -> list[Job]:
         """Add those jobs whose schedule has not given one for their fire time; return them."""

@@ -121,7 +121,7 @@ class Tasks:
         if connection.execute(self._lock, by_id).one_or_none() is None:
             raise TaskLookupError(task_id)
         if connection.execute(self._in_use, by_id).scalar_one():
-            raise ValueError(f"task {task_id!r} still has schedules or jobs")
+            raise ValueError(f"task {task_id!r} is still in use by schedules or jobs")
         connection.execute(self._delete, by_id)
         connection.execute(self._delete_slots, by_id)
         return self._base.now(connection)

@@ -165,6 +165,7 @@ class EndingJobs(DataStoreFixtures):
         await store.cleanup()
         assert [(await the_result(store, job.id)).job_id for job in jobs] == [j.id for j in jobs]
         await pass_time(2 * SECOND)
+        assert await store.get_job_result(jobs[0].id) is None  # whether or not it is still there
         await store.cleanup()
         kept = [job.id for job in jobs if await store.get_job_result(job.id) is not None]
         assert kept == [jobs[1].id]
