@@ -48,9 +48,13 @@ def parts(table: Table, rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
     """Yield rows in parts of not too many bytes, almost always in one."""
     kinds = [column.type for column in table.columns]
     binary = [index for index, kind in enumerate(kinds) if isinstance(kind, LargeBinary)]
-    sizes = [sum(len(row[index] or b"") for index in binary) for row in rows]
+    values = (row[index] for index in binary for row in rows)
+    if sum(len(value) for value in values if value) <= PART_BYTES:
+        yield rows
+        return
     start = size = 0
-    for end, more in enumerate(sizes):
+    for end, row in enumerate(rows):
+        more = sum(len(row[index] or b"") for index in binary)
         if size and size + more > PART_BYTES:
             yield rows[start:end]
             start, size = end, 0
