@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, cre
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
+from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.model import JobAdded, ScheduleAdded, TaskLookupError
 from rota.schedulers.async_ import AsyncScheduler
 from rota.schedulers.sync import Scheduler
@@ -21,6 +22,7 @@ from rota.triggers import IntervalTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -189,3 +191,17 @@ def test_blocking_program_adds_in_its_transaction(place: Place, opened: Callable
         assert len(scheduler.get_jobs()) == 1
         assert [schedule.id for schedule in scheduler.get_schedules()] == ["b"]
     engine.dispose()
+
+
+def test_commit_after_the_scheduler_was_closed_is_the_callers_own(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/rota.db"
+    engine = create_engine(url, connect_args={"check_same_thread": False})
+    with engine.connect() as connection:
+        with Scheduler(SQLAlchemyDataStore(url)) as scheduler:
+            scheduler.configure_task("job", func=job)
+            scheduler.subscribe(lambda _event: None, JobAdded)
+            job_id = scheduler.add_job("job", connection=connection)
+        connection.commit()
+    engine.dispose()
+    with Scheduler(SQLAlchemyDataStore(url)) as scheduler:
+        assert [each.id for each in scheduler.get_jobs()] == [job_id]
