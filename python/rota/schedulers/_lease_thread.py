@@ -33,7 +33,11 @@ class _Keeper(Protocol):
 
 
 class LeaseThread:
-    """Runs a keeper in a daemon thread, from `run` being called to its being cancelled."""
+    """Runs a keeper in a daemon thread, from `run` being called to its being cancelled.
+
+    A thread that cannot be started, or that ends by itself, is a failure that is logged, shown by `health` and tried
+    again: without one the leases would run out.
+    """
 
     def __init__(
         self,
@@ -49,9 +53,20 @@ class LeaseThread:
         self._lock = threading.Lock()
         self._stopped = False
         self._stop: Callable[[], None] | None = None
+        self._error: Exception | None = None
+        self._outage = node.outage("running the thread that renews leases")
 
     async def run(self) -> None:
-        """Start the thread, and end it when cancelled."""
+        """Have a thread until cancelled."""
+        while True:
+            try:
+                await self._run_thread()
+            except Exception as exc:  # noqa: BLE001 - there may be no thread or no file left to have
+                await self._outage.wait(exc)
+
+    async def _run_thread(self) -> None:
+        """Start the thread, and end it when cancelled. Raises what it ended with if it ends by itself."""
+        self._error = None
         post, ended = poster(), anyio.Event()
         thread = threading.Thread(
             target=self._main, args=(post, ended), name="rota lease thread", daemon=True
@@ -59,17 +74,21 @@ class LeaseThread:
         thread.start()
         try:
             await ended.wait()
+            raise self._error or RuntimeError("the thread ended")
         finally:
             with self._lock:
-                self._stopped = True
+                self._stopped = not ended.is_set()
                 if self._stop is not None:
                     self._stop()
+                self._stop = None
             with CancelScope(shield=True), anyio.move_on_after(END_SECONDS):
                 await ended.wait()
 
     def _main(self, post: Callable[[Callable[[], object]], None], ended: anyio.Event) -> None:
         try:
             anyio.run(self._serve, post)
+        except Exception as exc:  # noqa: BLE001 - it is raised again where the thread is waited for
+            self._error = exc
         finally:
             post(ended.set)
 
@@ -80,6 +99,7 @@ class LeaseThread:
                 if self._stopped:
                     return
                 self._stop = partial(poster(), scope.cancel)
+            post(self._outage.over)
             while True:
                 try:
                     await self._keep(post)
