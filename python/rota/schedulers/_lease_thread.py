@@ -66,7 +66,6 @@ class LeaseThread:
 
     async def _run_thread(self) -> None:
         """Start the thread, and end it when cancelled. Raises what it ended with if it ends by itself."""
-        self._error = None
         post, ended = poster(), anyio.Event()
         thread = threading.Thread(
             target=self._main, args=(post, ended), name="rota lease thread", daemon=True
@@ -85,6 +84,7 @@ class LeaseThread:
                 await ended.wait()
 
     def _main(self, post: Callable[[Callable[[], object]], None], ended: anyio.Event) -> None:
+        self._error = None
         try:
             anyio.run(self._serve, post)
         except Exception as exc:  # noqa: BLE001 - it is raised again where the thread is waited for
