@@ -19,6 +19,7 @@ import socket
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypedDict
@@ -153,8 +154,24 @@ class PrivateServer(ABC):
         self._end(self.stop_signal)
 
     def kill(self) -> None:
-        """Kill it (SIGKILL)."""
+        """Kill it with all its processes (SIGKILL), none of which can do anything more, as when a container is killed."""
+        family = self._family()
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
         self._end(signal.SIGKILL)
+
+    def _family(self) -> list[int]:
+        """Return the numbers of its processes."""
+        if self._process is None:
+            return []
+        pid = self._process.pid
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except FileNotFoundError:  # it has ended, or there are no such files
+            children = []
+        return [pid, *map(int, children)]
 
     def restart(self) -> None:
         """Stop it in order, and start it again."""
@@ -233,6 +250,7 @@ class PostgreSQL(PrivateServer):
             "listen_addresses": HOST,
             "unix_socket_directories": self.directory,
             "fsync": "off",  # the machine is not what fails here
+            "wal_writer_delay": "10s",  # what is not committed is lost with the server
         }
         options = (f"--{name}={value}" for name, value in settings.items())
         return [program("postgres"), "-D", f"{self.directory}/data", *options]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from contextlib import suppress
@@ -9,11 +10,13 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from re import Pattern
     from types import TracebackType
 
     from typing_extensions import Self
 
 HOST = "127.0.0.1"
+COMMIT = re.compile(rb"COMMIT(?!TED)")  #: requests to commit, but none to begin with READ COMMITTED
 CHUNK = 65_536
 #: closing a socket with this sends RST
 ABORT = struct.pack("ii", 1, 0)
@@ -36,7 +39,8 @@ class Proxy:
         self._closed = False
         self._lock = Lock()
         self._links: set[_Link] = set()
-        self._fatal: bytes | None = None
+        self._fatal: Pattern[bytes] | None = None
+        self._last: Pattern[bytes] | None = None
         #: how many answers `lose_answer_to` has kept from clients
         self.answers_lost = 0
         self._acceptor = Thread(target=self._accept, name="proxy", daemon=True)
@@ -85,8 +89,12 @@ class Proxy:
         for link in links:
             link.join()
 
-    def lose_answer_to(self, request: bytes) -> None:
-        """Pass on the next request that contains these bytes, and cut the connection when the server answers."""
+    def hold_from(self, request: Pattern[bytes]) -> None:
+        """Hold everything from the next request on in which this is found, as `hold` does."""
+        self._last = request
+
+    def lose_answer_to(self, request: Pattern[bytes]) -> None:
+        """Pass on the next request in which this is found, and cut the connection when the server answers."""
         self._fatal = request
 
     def _accept(self) -> None:
@@ -110,10 +118,17 @@ class Proxy:
         """Tell whether data is passed on."""
         return self._flowing.is_set()
 
+    def look_at(self, data: bytes) -> None:
+        """Hold this request, if it is the one that `hold_from` waits for."""
+        with self._lock:
+            if self._last is not None and self._last.search(data):
+                self._last = None
+                self.hold()
+
     def is_fatal(self, data: bytes) -> bool:
         """Tell whether this is the request whose answer is to be lost; only once."""
         with self._lock:
-            if self._fatal is None or self._fatal not in data:
+            if self._fatal is None or not self._fatal.search(data):
                 return False
             self._fatal = None
             return True
@@ -155,6 +170,8 @@ class _Link:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(CHUNK):
+                if source is self._client:
+                    self._proxy.look_at(data)
                 while self._muted or not self._proxy.flows():
                     if self._aborted.wait(0.02):
                         return

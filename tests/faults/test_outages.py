@@ -17,6 +17,7 @@ from rota.model import AbandonedPolicy
 from rota.schedulers._job_loop import RECORDING_SECONDS
 from tests._private_servers import PostgreSQL
 from tests._processes import pause
+from tests._proxy import COMMIT
 from tests.faults import _databases, _tasks
 from tests.faults.conftest import LONG, stores
 
@@ -154,7 +155,7 @@ def test_answers_to_commits_that_are_lost_neither_repeat_nor_lose_anything(
     expected = add_schedules(cluster, seconds=3)
     cluster.start("node", url=server.url_at(proxy.port), lease_seconds=20)
     for number in range(8):
-        proxy.lose_answer_to(b"COMMIT")
+        proxy.lose_answer_to(COMMIT)
         cluster.wait_until(lambda: proxy.answers_lost > number)  # noqa: B023 - called here only
         pause(0.2)
     observer = cluster.observer

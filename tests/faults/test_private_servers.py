@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from rota.datastores.sql.engines import with_driver
 from tests._private_servers import HOST, NATS, MariaDB, Mosquitto, PostgreSQL, PrivateServer, Redis
 from tests._processes import pause
-from tests._proxy import Proxy
+from tests._proxy import COMMIT, Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,13 +147,25 @@ def test_proxy_forgets_the_connections_that_there_are(proxy: Proxy, client: sock
 
 
 def test_proxy_loses_the_answer_to_one_request(proxy: Proxy, client: socket.socket) -> None:
-    proxy.lose_answer_to(b"COMMIT")
+    proxy.lose_answer_to(COMMIT)
     assert exchange(client, b"BEGIN") == b"BEGIN"
     with pytest.raises(ConnectionResetError):
         exchange(client, b"COMMIT")
     assert proxy.answers_lost == 1
     with socket.create_connection((HOST, proxy.port), timeout=10) as another:
         assert exchange(another, b"COMMIT") == b"COMMIT"
+
+
+def test_proxy_holds_everything_from_one_request_on(proxy: Proxy, client: socket.socket) -> None:
+    proxy.hold_from(COMMIT)
+    assert exchange(client, b"BEGIN") == b"BEGIN"
+    client.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        exchange(client, b"COMMIT")
+    assert not proxy.flows()
+    proxy.pass_on()
+    client.settimeout(10)
+    assert client.recv(1_000) == b"COMMIT"
 
 
 def test_proxy_refuses_clients_of_a_server_that_is_not_there() -> None:

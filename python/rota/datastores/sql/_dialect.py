@@ -107,8 +107,6 @@ class Dialect(ABC):
     writes_alone: ClassVar[bool] = False
     #: after how many seconds the server ends a transaction that a stopped process has left open, if it can
     idle_seconds: ClassVar[int] = 30
-    #: whether the evidence of commits is left in the table of operations
-    leaves_marks: ClassVar[bool] = False
     #: the table options of `CREATE TABLE`
     table_options: ClassVar[dict[str, Any]] = {}
 
@@ -293,12 +291,11 @@ class Dialect(ABC):
         """Return the engine for queries that need no transaction."""
         return engine
 
-    def leave_evidence(self, connection: Connection, tables: Tables) -> Any:
-        """Return, or leave in the database, what tells later whether this transaction was committed."""
-        raise NotImplementedError
+    def was_committed(self, connection: Connection, tables: Tables, mark: UUID) -> bool:
+        """Tell whether the transaction with a mark was committed; if it has not ended yet, wait for it.
 
-    def was_committed(self, connection: Connection, tables: Tables, evidence: Any) -> bool:
-        """Tell whether a transaction was committed whose answer was lost. Fail for now if that is not yet known."""
+        Of the present transaction nothing is left.
+        """
         raise NotImplementedError
 
     def kind_of(self, error: BaseException) -> Failure:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     func,
-    insert,
     literal_column,
     select,
     text,
@@ -28,7 +27,6 @@ from sqlalchemy.dialects.mysql import BINARY, LONGBLOB, LONGTEXT, VARBINARY, VAR
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
-from rota._environment import new_id
 from rota._making import uuid_of
 from rota.datastores.sql._dialect import (
     TABLE_LOCK_SECONDS,
@@ -134,7 +132,6 @@ class MySQL(Dialect):
     rank: TypeEngine[bytes] = VARBINARY(RANK_BYTES)
     text: TypeEngine[str] = LONGTEXT(charset="utf8mb4")
     drivers: ClassVar[Sequence[str]] = ("asyncmy",)
-    leaves_marks: ClassVar[bool] = True
     table_options: ClassVar[dict[str, Any]] = {
         f"{name}_{option}": value
         for name in ("mysql", "mariadb")
@@ -195,20 +192,13 @@ class MySQL(Dialect):
 
     # evidence of commits
 
-    def leave_evidence(self, connection: Connection, tables: Tables) -> UUID:
-        """Leave a row that is there if the transaction was committed."""
-        number = new_id()
-        values = {"id": number, "at": self.now}
-        connection.execute(insert(tables.operations).values(values))
-        return number
-
-    def was_committed(self, connection: Connection, tables: Tables, evidence: UUID) -> bool:
-        """Look for the row; if the transaction has not ended yet, this waits for it."""
-        operations = tables.operations
-        found = (
-            select(operations.c.id).where(operations.c.id == evidence).with_for_update(read=True)
-        )
-        return connection.execute(found).one_or_none() is not None
+    def was_committed(self, connection: Connection, tables: Tables, mark: UUID) -> bool:
+        """Lock the row, which waits for whoever has written it."""
+        c = tables.operations.c
+        found = connection.execute(select(c.id).where(c.id == mark).with_for_update(read=True))
+        was_found = found.one_or_none() is not None
+        connection.rollback()
+        return was_found
 
     # sets of values
 

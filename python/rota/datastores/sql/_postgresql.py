@@ -20,9 +20,9 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from rota.datastores.sql import _postgresql_arrays as arrays, _postgresql_steps as _steps
+from rota.datastores.sql import _postgresql_arrays as arrays, _postgresql_steps as _steps, marks
 from rota.datastores.sql._dialect import (
     TABLE_LOCK_SECONDS,
     AnyEngine,
@@ -65,7 +65,11 @@ OUTAGES = (
     "25P03",  # idle in a transaction for too long
     "55P03",  # a lock was not to be had in time
 )
-_NUMBER = "rota_transaction"  #: where a connection keeps the number of its transaction
+#: what asyncpg says of a connection that has come to nothing, when it has no word of the server
+BROKEN = (
+    "connection is closed",
+    "cannot switch to state",  # an answer was cut short
+)
 #: what a server says that will not let this program in, however often it asks
 REFUSALS = (
     "authentication failed",
@@ -120,28 +124,14 @@ class PostgreSQL(Dialect):
 
     # evidence of commits
 
-    def begin(self, connection: Connection) -> None:
-        """Forget the number of the last transaction."""
-        connection.info.pop(_NUMBER, None)
-
-    def leave_evidence(self, connection: Connection, tables: Tables) -> str | None:
-        """Return the number of the transaction, if it has written anything; a step may have noted it."""
-        noted: str | None = connection.info.pop(_NUMBER, None)
-        if noted is not None:
-            return noted
-        statement = text("SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)")
-        number: str | None = connection.execute(statement).scalar_one()
-        return number
-
-    def was_committed(self, connection: Connection, tables: Tables, evidence: str | None) -> bool:
-        """Ask the server what became of the transaction."""
-        if evidence is None:
-            return True
-        statement = text("SELECT pg_xact_status(CAST(CAST(:number AS TEXT) AS xid8))")
-        status = connection.execute(statement, {"number": evidence}).scalar_one()
-        if status == "in progress":
-            raise TimeoutError("the server is still about to commit the transaction")
-        return bool(status == "committed")
+    def was_committed(self, connection: Connection, tables: Tables, mark: UUID) -> bool:
+        """Write the row once more, which waits for whoever has written it, and fails if that was committed."""
+        values = {"id": mark, "at": self.now}
+        write = insert(tables.operations).values(values).on_conflict_do_nothing()
+        written = connection.execute(write.returning(tables.operations.c.id))
+        is_there = written.one_or_none() is None
+        connection.rollback()
+        return is_there
 
     # sets of values
 
@@ -238,8 +228,9 @@ class PostgreSQL(Dialect):
             "p_owner": owner,
             "p_until": locked.now + lease,
         }
-        rows = connection.execute(_steps.claim_jobs(tables), binds).all()
-        return locked.now, _noted(connection, rows)
+        is_first = not marks.of(connection).is_left
+        statement = _steps.claim_jobs(tables, self.now, marks=is_first)
+        return locked.now, _marked(connection, statement, binds, always=False)
 
     def take_jobs(
         self,
@@ -253,7 +244,7 @@ class PostgreSQL(Dialect):
         statement = _steps.take_jobs(tables, self.now)
         ids, tokens = zip(*claims, strict=True)
         binds = {"p_ids": list(ids), "p_tokens": list(tokens), "p_owner": owner}
-        return _noted(connection, connection.execute(statement, binds).all())
+        return _marked(connection, statement, binds)
 
     def claim_due(
         self, connection: Connection, tables: Tables, wanted: Wanted
@@ -261,7 +252,7 @@ class PostgreSQL(Dialect):
         """Claim and return them."""
         binds = {f"p_{name}": value for name, value in wanted._asdict().items()}
         statement = _steps.claim_due(tables, self.now)
-        return _noted(connection, connection.execute(statement, binds).all())
+        return _marked(connection, statement, binds, always=False)
 
     def advance_schedules(
         self,
@@ -273,9 +264,8 @@ class PostgreSQL(Dialect):
     ) -> list[AnyRow] | None:
         """Update from one array for each column, comparing the tokens."""
         given = arrays.Columns.of(columns, list(rows))
-        statement = _advance(tables.schedules, given.names, given.varying, self.now)
-        found = connection.execute(statement, {**given.binds, "p_owner": owner})
-        return _noted(connection, found.all())
+        statement = _advance(tables, given.names, given.varying, self.now)
+        return _marked(connection, statement, {**given.binds, "p_owner": owner})
 
     def kind_of_driver_error(self, error: BaseException | None) -> Failure:
         """Go by the SQLSTATE. Psycopg has none where it cannot connect, for whatever reason."""
@@ -283,6 +273,8 @@ class PostgreSQL(Dialect):
         if not code and _is_operational(error):
             refused = any(text in str(error) for text in REFUSALS)
             return Failure.final if refused else Failure.outage
+        if not code and any(text in str(error) for text in BROKEN):
+            return Failure.outage
         if code.startswith(CONFLICTS):
             return Failure.conflict
         return Failure.outage if code.startswith(OUTAGES) else Failure.final
@@ -292,24 +284,28 @@ def _is_operational(error: BaseException | None) -> bool:
     return any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
 
 
-def _noted(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:
-    """Note the number of the transaction, which rows of `_postgresql_steps` have at their end."""
-    if rows:
-        connection.info[_NUMBER] = rows[0][-1]
+def _marked(
+    connection: Connection, statement: UpdateBase, binds: Mapping[str, Any], *, always: bool = True
+) -> list[AnyRow]:
+    """Run a step that leaves the mark of the transaction, `always` or if it finds something; return its rows."""
+    mark = marks.of(connection)
+    rows = connection.execute(statement, {**binds, **mark.binds}).all()
+    mark.is_left = mark.is_left or always or bool(rows)
     return list(rows)
 
 
 @lru_cache
 def _advance(
-    schedules: Table, names: tuple[str, ...], varying: tuple[str, ...], now: ColumnElement[int]
+    tables: Tables, names: tuple[str, ...], varying: tuple[str, ...], now: ColumnElement[int]
 ) -> UpdateBase:
-    c = schedules.c
+    schedules, c = tables.schedules, tables.schedules.c
     _, values = arrays.as_table(schedules, names, varying)
-    return (
+    advanced = (
         arrays.setting(schedules, values, ("acquired_by", "acquired_until"))
         .where(by_id_only(held(c, values["token"] - 1)))
-        .returning(c.id, now.label("now"), _steps.TRANSACTION)
+        .returning(c.id, now.label("now"))
     )
+    return _steps.marking(advanced, tables, now)
 
 
 @lru_cache

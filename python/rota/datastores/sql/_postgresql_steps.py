@@ -7,7 +7,7 @@ been committed when it began.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     lateral,
     literal_column,
@@ -26,7 +27,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Uuid
 
 from rota.datastores.sql._dialect import by_id_only, held
@@ -39,19 +40,30 @@ if TYPE_CHECKING:
     from rota.datastores.sql.tables import Tables
 
 __all__ = [
-    "TRANSACTION",
     "claim_due",
     "claim_jobs",
     "free_slots",
     "heads",
     "lock_slots",
+    "marking",
     "take_jobs",
 ]
 
-#: the number of a transaction that has written
-TRANSACTION: ColumnElement[str] = literal_column(
-    "CAST(pg_current_xact_id_if_assigned() AS TEXT)", Text
-)
+S = TypeVar("S", bound="UpdateBase")
+
+
+def marking(step: S, tables: Tables, now: ColumnElement[int], found: CTE | None = None) -> S:
+    """Have a step leave the mark of its transaction and remove that of the last one, see `marks`.
+
+    :param found: leave it only if there is anything here
+    """
+    c = tables.operations.c
+    row = select(bindparam("p_mark", type_=Uuid()), now)
+    if found is not None:
+        row = row.where(exists(select(literal_column("1")).select_from(found)))
+    leave = insert(tables.operations).from_select([c.id, c.at], row).on_conflict_do_nothing()
+    last = delete(tables.operations).where(c.id == bindparam("p_last_mark", type_=Uuid()))
+    return step.add_cte(leave.cte("mark"), last.cte("last_mark"))
 
 
 def free_slots(tables: Tables) -> ColumnElement[int]:
@@ -133,8 +145,11 @@ def lock_slots(tables: Tables, now: ColumnElement[int]) -> Select[Any]:
 
 
 @lru_cache
-def claim_jobs(tables: Tables) -> Update:
-    """Claim the first jobs among those without a limit and those of tasks whose slots are locked."""
+def claim_jobs(tables: Tables, now: ColumnElement[int], *, marks: bool) -> Update:
+    """Claim the first jobs among those without a limit and those of tasks whose slots are locked.
+
+    :param marks: leave the mark of the transaction, which another step may have done
+    """
     jobs, tasks = tables.jobs, tables.tasks
     c, limit = jobs.c, bindparam("p_limit", type_=BigInteger())
     locked = (
@@ -170,7 +185,7 @@ def claim_jobs(tables: Tables) -> Update:
         select(unlimited.c.id, unlimited.c.rank),
     ).subquery()
     picked = select(ready.c.id).order_by(ready.c.rank).limit(limit).cte("picked")
-    return (
+    claimed = (
         update(jobs)
         .where(c.id == picked.c.id)
         .values(
@@ -179,8 +194,9 @@ def claim_jobs(tables: Tables) -> Update:
             acquired_by=bindparam("p_owner"),
             token=c.token + 1,
         )
-        .returning(*c, TRANSACTION)
+        .returning(*c)
     )
+    return marking(claimed, tables, now, picked) if marks else claimed
 
 
 @lru_cache
@@ -195,11 +211,12 @@ def take_jobs(tables: Tables, now: ColumnElement[int]) -> UpdateBase:
         .table_valued("id", "token", name="given")
         .render_derived()
     )
-    return (
+    taken = (
         delete(tables.jobs)
         .where(c.id == given.c.id, by_id_only(held(c, given.c.token)))
-        .returning(c.id, now.label("now"), TRANSACTION)
+        .returning(c.id, now.label("now"))
     )
+    return marking(taken, tables, now)
 
 
 @lru_cache
@@ -217,7 +234,7 @@ def claim_due(tables: Tables, now: ColumnElement[int]) -> Update:
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    return (
+    claimed = (
         update(table)
         .where(c.id == due.c.id)
         .values(
@@ -225,5 +242,6 @@ def claim_due(tables: Tables, now: ColumnElement[int]) -> Update:
             acquired_until=now + bindparam("p_lease", type_=BigInteger()),
             token=c.token + 1,
         )
-        .returning(*c, now.label("now"), TRANSACTION)
+        .returning(*c, now.label("now"))
     )
+    return marking(claimed, tables, now, due)

@@ -284,7 +284,7 @@ class Endings:
     def clean_up(self, connection: Connection, limit: int) -> bool:
         """Remove up to `limit` results whose time is up, and marks of long ago; tell whether there may be more."""
         removals = [(self._old_results, self._delete_results)]
-        if self._base.dialect.leaves_marks:
+        if self._base.dialect.is_remote:
             removals.append((self._old_marks, self._delete_marks))
         more = False
         for find, remove in removals:

@@ -83,6 +83,7 @@ async def prepare(transactions: Transactions, *, upgrade: bool) -> None:
     if not await transactions.read(partial(is_current, tables=base.tables)):
         await transactions.write(
             partial(ensure, dialect=base.dialect, tables=base.tables, upgrade=upgrade),
+            _may_be_repeated,  # and there may be no table yet to leave a mark in
             patiently=True,
         )
 
@@ -90,7 +91,13 @@ async def prepare(transactions: Transactions, *, upgrade: bool) -> None:
 async def start_over(transactions: Transactions) -> None:
     """Make the tables anew, whatever is in those that may be there, of any version."""
     base = transactions.base
-    await transactions.write(partial(_start_over, dialect=base.dialect, tables=base.tables))
+    await transactions.write(
+        partial(_start_over, dialect=base.dialect, tables=base.tables), _may_be_repeated
+    )
+
+
+def _may_be_repeated(_: None) -> bool:
+    return False
 
 
 def _start_over(connection: Connection, dialect: Dialect, tables: Tables) -> None:

@@ -16,8 +16,11 @@ from attrs import define, frozen
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from rota._posting import on_asyncio
+from rota.datastores.sql import marks
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from sqlalchemy import Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,11 +41,11 @@ class _Doubt(Generic[T]):
     """A commit that failed, but may have reached the server.
 
     :param result: what the transaction returned
-    :param evidence: by what the server can tell whether it was committed
+    :param mark: the row that is there if it was committed
     """
 
     result: T
-    evidence: Any
+    mark: UUID
 
 
 @define
@@ -55,25 +58,27 @@ class _Attempts(Generic[T]):
     doubt: _Doubt[T] | None = None
 
     def run(self, connection: Connection) -> T:
-        dialect = self.base.dialect
+        dialect, tables = self.base.dialect, self.base.tables
         if self.doubt is not None:
-            if dialect.was_committed(connection, self.base.tables, self.doubt.evidence):
+            if dialect.was_committed(connection, tables, self.doubt.mark):
                 return self.doubt.result
             self.doubt = None
         dialect.begin(connection)
-        result = self.work(connection)
         if not dialect.is_remote:
+            result = self.work(connection)
             _commit_or_roll_back(connection)
             return result
-        if not self.matters(result):
-            connection.commit()
-            return result
-        evidence = dialect.leave_evidence(connection, self.base.tables)
+        mark = marks.begin(connection)
+        result = self.work(connection)
+        if self.matters(result):
+            marks.leave(connection, tables, dialect.now)
         try:
             connection.commit()
         except BaseException:  # also if it took too long
-            self.doubt = _Doubt(result, evidence)
+            if self.matters(result):
+                self.doubt = _Doubt(result, mark.id)
             raise
+        marks.settle(connection)
         return result
 
 
