@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,39 +15,19 @@ from rota import (
     IntervalTrigger,
     OverlapPolicy,
     SchedulerRole,
-    current_job,
 )
 from rota._environment import current_clock
 from rota.abc import Trigger
 from rota.datastores.memory import MemoryDataStore
 from rota.schedulers._schedule_loop import AHEAD, SCHEDULES_HELD
+from tests.schedulers._runs import DUE, HALF, SECOND, START, Runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from uuid import UUID
 
     from rota.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio
-
-START = datetime(2025, 1, 1, tzinfo=timezone.utc)
-SECOND = timedelta(seconds=1)
-HALF = AHEAD / 2
-DUE = START + 10 * SECOND
-
-
-class Runs(list[tuple[datetime, datetime]]):
-    """When jobs started, each with the fire time that it is for."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    async def work(self) -> None:
-        """Note a run."""
-        fire_time = current_job.get().scheduled_fire_time
-        assert fire_time is not None
-        self.append((self._clock.now(), fire_time))
 
 
 @pytest.fixture
@@ -280,29 +260,6 @@ async def test_trigger_that_reads_the_clock_is_asked_when_it_is_due(
     assert runs == [(time, time) for time in (START + n * SECOND for n in range(1, 11))]
 
 
-class FailingStore(MemoryDataStore):
-    """A data store that fails the first time that a schedule is released."""
-
-    failed = False
-
-    async def release_schedules(self, *args: Any) -> set[str]:
-        """Fail once."""
-        if not self.failed:
-            self.failed = True
-            raise ConnectionError("lost")
-        return await super().release_schedules(*args)
-
-
-async def test_fire_time_does_not_wait_for_the_lease_where_the_store_failed(
-    clock: VirtualClock, runs: Runs
-) -> None:
-    async with AsyncScheduler(FailingStore(), clock=clock) as scheduler:
-        await scheduler.add_schedule(runs.work, IntervalTrigger(hours=1, start_time=DUE))
-        await scheduler.start_in_background()
-        await clock.advance(11 * SECOND)
-    assert [fire_time for _, fire_time in runs] == [DUE]
-
-
 class SlowStore(MemoryDataStore):
     """A data store that takes a second to record what has fired."""
 
@@ -325,28 +282,6 @@ async def test_scheduler_that_stops_finishes_what_is_due(clock: VirtualClock, ru
         stored = await observer.get_schedule("s")
         assert (stored.acquired_by, stored.last_fire_time) == (None, DUE)
         assert len(await observer.get_jobs()) == 1
-
-
-class LockedStore(MemoryDataStore):
-    """A data store that records nothing."""
-
-    async def release_schedules(self, *_args: Any) -> set[str]:
-        """Fail."""
-        raise OSError("no space left\nUPDATE ... SET args = 'secret'")
-
-
-async def test_what_cannot_be_handed_back_is_named(
-    clock: VirtualClock, runs: Runs, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with AsyncScheduler(LockedStore(), clock=clock) as scheduler:
-        await scheduler.add_schedule(runs.work, IntervalTrigger(seconds=10, start_time=DUE), id="s")
-        await scheduler.start_in_background()
-        await go_between_claim_and_due(scheduler, clock)
-    (warning,) = (record for record in caplog.records if record.levelname == "WARNING")
-    assert warning.getMessage() == (
-        "could not hand back schedules that are due soon (OSError: no space left);"
-        " they fire when their leases have run out: ['s']"
-    )
 
 
 async def test_no_more_are_held_than_a_bound(
@@ -373,49 +308,3 @@ async def test_short_lease_is_claimed_a_short_time_ahead(clock: VirtualClock, ru
         assert (await scheduler.get_schedule("s")).acquired_by is None
         await clock.advance(25 * SECOND)
     assert runs == [(time, time) for time in (DUE, DUE + 10 * SECOND, DUE + 20 * SECOND)]
-
-
-class StoreThatFailsToCancel(MemoryDataStore):
-    """A data store that fails the first time that jobs are to be cancelled, and counts what it refuses."""
-
-    failed = False
-    refused = 0
-
-    async def cancel_jobs(self, *args: Any) -> set[UUID]:
-        """Fail once."""
-        if not self.failed:
-            self.failed = True
-            raise ConnectionError("lost")
-        return await super().cancel_jobs(*args)
-
-    async def release_schedules(self, *args: Any) -> set[str]:
-        """Count."""
-        refused = await super().release_schedules(*args)
-        self.refused += len(refused)
-        return refused
-
-
-async def test_fire_time_is_released_once_where_what_follows_from_it_fails(
-    clock: VirtualClock,
-) -> None:
-    started: list[datetime] = []
-    ended: list[datetime] = []
-
-    async def long() -> None:
-        started.append(clock.now())
-        try:
-            await clock.sleep(12)
-        finally:
-            ended.append(clock.now())
-
-    store = StoreThatFailsToCancel()
-    async with AsyncScheduler(store, clock=clock) as scheduler:
-        trigger = IntervalTrigger(seconds=10, start_time=DUE, end_time=DUE + 20 * SECOND)
-        await scheduler.configure_task("long", func=long, max_running_jobs=9)
-        await scheduler.add_schedule("long", trigger, overlap=OverlapPolicy.cancel_other)
-        await scheduler.start_in_background()
-        await clock.advance(60 * SECOND)
-    assert store.failed
-    assert store.refused == 0
-    assert started == [DUE, DUE + 10 * SECOND, DUE + 20 * SECOND]
-    assert ended[0] < DUE + 11 * SECOND  # it gave way as soon as the store could be told

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rota.executors._coroutines import no_coroutine
+from rota.model._failure import in_short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -166,12 +167,5 @@ def _picklable(exc: BaseException) -> BaseException:
     try:
         pickle.loads(pickle.dumps(exc))
     except BaseException:  # noqa: BLE001 - a user's class may raise anything here
-        return RuntimeError(f"{type(exc).__qualname__}: {_text(exc)}")
+        return RuntimeError(in_short(exc)[:MAX_TEXT])
     return exc
-
-
-def _text(exc: BaseException) -> str:
-    try:
-        return str(exc)[:MAX_TEXT]
-    except BaseException as unreadable:  # noqa: BLE001 - neither can be had its text
-        return f"<its text cannot be had: {type(unreadable).__name__}>"

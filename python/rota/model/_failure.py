@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from traceback import format_exception
+from typing import TYPE_CHECKING
 
-__all__ = ["describe", "text_of"]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["describe", "in_short", "text_of", "traceback_text"]
 
 
 def text_of(exception: BaseException) -> str:
@@ -15,6 +19,21 @@ def text_of(exception: BaseException) -> str:
         raise
     except BaseException as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
         return f"<its text cannot be had: {type(unreadable).__name__}>"
+
+
+def in_short(exception: BaseException) -> str:
+    """Return the name of the class of an exception, and its text, whatever its `__str__` does."""
+    return f"{type(exception).__qualname__}: {text_of(exception)}"
+
+
+def traceback_text(exception: BaseException, frames: TracebackType | None) -> str:
+    """Return the text of a traceback, whatever the `__str__` of the exception does."""
+    try:
+        return "".join(format_exception(type(exception), exception, frames))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
+        return in_short(exception)
 
 
 def describe(exception: BaseException, limit: int) -> tuple[str, str, str]:
@@ -28,11 +47,5 @@ def describe(exception: BaseException, limit: int) -> tuple[str, str, str]:
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}"
     )
-    message = text_of(exception)[:limit]
-    try:
-        traceback = "".join(format_exception(kind, exception, exception.__traceback__))[-limit:]
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
-        traceback = message
-    return name, message, traceback
+    traceback = traceback_text(exception, exception.__traceback__)
+    return name, text_of(exception)[:limit], traceback[-limit:]

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from rota.model import CoalescePolicy, Job, OverlapPolicy, Schedule, ScheduleResult
 from rota.model._copies import maker
-from rota.model._failure import text_of
+from rota.model._failure import in_short
 from rota.triggers._batch import due_of_many
 
 if TYPE_CHECKING:
@@ -209,5 +209,4 @@ def _jitter(time: datetime, after: datetime | None, most: timedelta, random: Ran
 
 def describe(exc: BaseException) -> str:
     """Return what is stored with a schedule of an error."""
-    text = f"{type(exc).__qualname__}: {text_of(exc)}"
-    return text[:MAX_ERROR_TEXT]
+    return in_short(exc)[:MAX_ERROR_TEXT]

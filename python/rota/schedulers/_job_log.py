@@ -5,8 +5,9 @@ from __future__ import annotations
 from logging import DEBUG, ERROR, INFO, WARNING
 from typing import TYPE_CHECKING
 
+from rota.model._failure import traceback_text
 from rota.schedulers._claim import Verdict
-from rota.schedulers._job_outcome import frames_of, traceback_text
+from rota.schedulers._job_outcome import frames_of
 from rota.schedulers._log_fields import job_fields
 
 if TYPE_CHECKING:

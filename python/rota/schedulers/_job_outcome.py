@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from rota.model import (
@@ -31,7 +30,6 @@ __all__ = [
     "handed_back",
     "retry_pause",
     "stopped",
-    "traceback_text",
 ]
 
 #: Make a result of times in UTC.
@@ -127,16 +125,6 @@ def frames_of(exc: BaseException) -> TracebackType | None:
     while frames is not None and _is_ours(frames):
         frames = frames.tb_next
     return exc.__traceback__ if frames is None and not isinstance(exc, RotaError) else frames
-
-
-def traceback_text(exc: BaseException, frames: TracebackType | None) -> str:
-    """Return the text of a traceback, whatever the `__str__` of the exception does."""
-    try:
-        return "".join(format_exception(type(exc), exc, frames))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as unreadable:  # noqa: BLE001 - a user's __str__ may raise anything
-        return f"{type(exc).__qualname__}: <its text cannot be had: {type(unreadable).__name__}>"
 
 
 def _is_ours(frames: TracebackType) -> bool:

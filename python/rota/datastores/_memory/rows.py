@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rota.datastores._memory.instants import instant
 from rota.model import SerializationError
+from rota.model._failure import in_short
 from rota.model._settings import schedule_with, settings_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rota.abc import Trigger
     from rota.model import Schedule, ScheduleResult
 
-__all__ = ["Row", "advanced", "describe", "replacement_of", "row_of", "snapshot"]
+__all__ = ["Row", "advanced", "replacement_of", "row_of", "snapshot"]
 
 _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
@@ -165,14 +166,6 @@ def snapshot(row: Row, token: int, owner: str | None, until: datetime | None) ->
     )
 
 
-def describe(exception: BaseException) -> str:
-    """Return an exception as the error text of a schedule."""
-    try:
-        return f"{type(exception).__qualname__}: {exception}"
-    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
-        return type(exception).__qualname__
-
-
 def _due(moment: datetime | None) -> datetime:
     return _NEVER if moment is None else instant(moment)
 
@@ -185,7 +178,7 @@ def _taken_apart(trigger: Trigger) -> tuple[Trigger, object]:
     try:
         return trigger._taken_apart()
     except Exception as exc:
-        raise SerializationError(f"the trigger cannot be copied: {describe(exc)}") from exc
+        raise SerializationError(f"the trigger cannot be copied: {in_short(exc)}") from exc
 
 
 def _are_same(one: Trigger, other: Trigger) -> bool:

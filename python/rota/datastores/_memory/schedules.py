@@ -12,12 +12,12 @@ from rota.datastores._memory.rows import (
     Row,
     advanced,
     are_alike,
-    describe,
     replacement_of,
     row_of,
     snapshot,
 )
 from rota.model import ConflictingIdError, ConflictPolicy, SerializationError
+from rota.model._failure import in_short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -229,7 +229,7 @@ class ScheduleTable:
                 claimed.append(snapshot(row, token, owner, until))
             except Exception as exc:  # noqa: BLE001 - copying a user's trigger may raise anything
                 unreadable.append(Unreadable(id_, exc))
-                self._set_aside(id_, row, describe(exc))
+                self._set_aside(id_, row, in_short(exc))
                 continue
             self._claims[id_] = _Claim(lease, token)
             lease.items.add(id_)

@@ -15,11 +15,12 @@ from rota.datastores.sql.rows.jobs import (
     result_from_row,
     result_row,
 )
-from rota.datastores.sql.rows.objects import as_uuid, describe
+from rota.datastores.sql.rows.objects import as_uuid
 from rota.datastores.sql.rows.outlines import outline, result_of
 from rota.datastores.sql.tables import WAITING, JobState
 from rota.datastores.sql.turns import line_of, line_of_row
 from rota.model import AbandonedPolicy, DeserializationError, Job, JobOutcome, JobResult
+from rota.model._failure import in_short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -264,7 +265,7 @@ class Endings:
         """End jobs whose arguments cannot be read."""
         finals = []
         for row, exception in unreadable:
-            error = DeserializationError(describe(exception))
+            error = DeserializationError(in_short(exception))
             result = result_of(row, JobOutcome.deserialization_failed, instant(at), error)
             finals.append((row, result))
         self._finish(connection, finals)

@@ -10,8 +10,9 @@ from sqlalchemy import BigInteger, bindparam, delete, or_, select, update
 
 from rota.datastores.sql.base import Claim, in_batches
 from rota.datastores.sql.instants import duration, instant, micros, offset_of
-from rota.datastores.sql.rows.objects import as_text, cursor_text, describe
+from rota.datastores.sql.rows.objects import as_text, cursor_text
 from rota.datastores.sql.schedules import Read
+from rota.model._failure import in_short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,7 +223,7 @@ class Firing:
         try:
             definition = self._base.objects.definition(result.schedule_id, result.trigger)
         except Exception as exc:  # noqa: BLE001 - a user's class may raise anything
-            error = f"its trigger cannot be stored: {describe(exc)}"
+            error = f"its trigger cannot be stored: {in_short(exc)}"
             fire_time = instant(row.next_fire_time, row.next_offset)
             asleep = evolve(
                 result, error=error, jobs=(), last_fire_time=None, next_fire_time=fire_time

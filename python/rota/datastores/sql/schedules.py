@@ -9,9 +9,10 @@ from sqlalchemy import bindparam, delete, select, update
 
 from rota.datastores.sql.base import in_batches
 from rota.datastores.sql.instants import instant
-from rota.datastores.sql.rows.objects import Definition, as_text, describe
+from rota.datastores.sql.rows.objects import Definition, as_text
 from rota.datastores.sql.rows.schedules import schedule_from_row, schedule_row
 from rota.model import ConflictingIdError, ConflictPolicy
+from rota.model._failure import in_short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -219,7 +220,7 @@ class Schedules:
     def set_aside(self, connection: Connection, errors: Mapping[str, Exception]) -> None:
         """Let schedules that cannot be read rest, with the reason."""
         for schedule_id, exception in errors.items():
-            values = {"p_id": schedule_id, "p_error": as_text(describe(exception))}
+            values = {"p_id": schedule_id, "p_error": as_text(in_short(exception))}
             connection.execute(self._set_aside, values)
 
     def remove(self, connection: Connection, ids: Collection[str]) -> list[Removed]:

@@ -11,7 +11,6 @@ from rota._making import uuid_of
 from rota.abc import Serializer, Trigger
 from rota.abc._serializer import taking_context
 from rota.model import DeserializationError, SerializationError
-from rota.model._failure import text_of
 from rota.model._validation import as_args, as_kwargs
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ __all__ = [
     "Objects",
     "as_text",
     "as_uuid",
-    "describe",
     "from_json",
     "storable",
     "to_json",
@@ -185,11 +183,6 @@ def storable(name: str, value: str) -> str:
     except UnicodeEncodeError:
         raise SerializationError(f"{name} must be valid Unicode, got: {value!a}") from None
     return value
-
-
-def describe(exception: BaseException) -> str:
-    """Return the class and the text of an exception, whatever its `__str__` does."""
-    return f"{type(exception).__qualname__}: {text_of(exception)}"
 
 
 def to_json(value: Mapping[str, Any]) -> str | None:
