@@ -150,6 +150,7 @@ async def test_stores_that_start_at_once_make_the_tables_once(place: Place) -> N
     async with anyio.create_task_group() as tasks:
         for _ in range(NODES):
             tasks.start_soon(start, place.store())
+    assert await place.store().schema_version() == SQLAlchemyDataStore.SCHEMA_VERSION
 
 
 async def test_stores_with_different_prefixes_do_not_meet(place: Place) -> None:
