@@ -40,6 +40,7 @@ class Agenda:
 
     def __init__(self) -> None:
         self._decisions: deque[Decision] = deque()
+        self._ids: set[str] = set()  # of their schedules
 
     def __len__(self) -> int:
         return len(self._decisions)
@@ -57,14 +58,22 @@ class Agenda:
 
         One about a schedule that has been claimed again takes the place of the former one, which counts no longer.
         """
-        new = list(decisions)
+        new = sorted(decisions, key=_at)
         ids = {decision.schedule.id for decision in new}
-        kept = [decision for decision in self if decision.schedule.id not in ids]
-        self._decisions = deque(sorted(kept + new, key=_at))
+        held = self._decisions
+        if not ids.isdisjoint(self._ids):
+            held = deque(decision for decision in held if decision.schedule.id not in ids)
+        if held and new and new[0].at < held[-1].at:
+            held = deque(sorted([*held, *new], key=_at))
+        else:  # which is how claims come, so that the others need not be looked at
+            held.extend(new)
+        self._decisions = held
+        self._ids |= ids
 
     def pop_due(self, now: float, limit: int) -> list[Decision]:
         """Take out up to `limit` decisions that are due by now."""
         due: list[Decision] = []
         while len(due) < limit and self._decisions and self._decisions[0].at <= now:
             due.append(self._decisions.popleft())
+        self._ids.difference_update(decision.schedule.id for decision in due)
         return due

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScheduleLoop"]
 
-SCHEDULES_PER_PASS = 500
+SCHEDULES_PER_PASS = 200  #: more take longer each, as the garbage collector then meets them
 SCHEDULES_HELD = 5_000
 FIRE_TIMES_PER_PASS = 1_000  #: of one schedule under CoalescePolicy.all
 AHEAD = timedelta(milliseconds=300)
