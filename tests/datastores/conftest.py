@@ -10,12 +10,13 @@ from attrs import frozen
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from rota.datastores.sql.engines import async_engine_for
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.testing.fixtures import virtual_clock as virtual_clock
 from tests._services import need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -62,6 +63,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     schema = f"rota_place_{os.getpid()}_{next(_numbers)}"
     yield Place(url, schema)
     asyncio.run(_remove(url, schema))
+
+
+@pytest.fixture
+async def engine(place: Place) -> AsyncIterator[AsyncEngine]:
+    """Provide an engine for the place, which a store may be given."""
+    engine = async_engine_for(place.url)
+    yield engine
+    await engine.dispose()
 
 
 async def _remove(url: str, schema: str) -> None:

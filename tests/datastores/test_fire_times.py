@@ -12,7 +12,6 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from rota._environment import SystemClock
-from rota.datastores.sql.engines import async_engine_for
 from rota.datastores.sqlalchemy import SQLAlchemyDataStore
 from rota.eventbrokers.local import LocalEventBroker
 from rota.testing._datastore._fixtures import (
@@ -39,13 +38,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.once]
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def engine(place: Place) -> AsyncIterator[AsyncEngine]:
-    engine = async_engine_for(place.url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -10,13 +10,11 @@ from sqlalchemy import func, select
 
 from rota import AsyncScheduler
 from rota.datastores.sql import marks
-from rota.datastores.sql.engines import async_engine_for, dialect_of
+from rota.datastores.sql.engines import dialect_of
 from rota.datastores.sql.tables import Tables
 from tests.datastores.conftest import SERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from tests.datastores.conftest import Place
@@ -31,13 +29,6 @@ pytestmark = [
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def engine(place: Place) -> AsyncIterator[AsyncEngine]:
-    engine = async_engine_for(place.url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture
