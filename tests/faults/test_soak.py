@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from random import Random
@@ -91,7 +92,7 @@ def add_schedules(observer: Scheduler) -> set[tuple[str, int]]:
 
 
 def kill_at_random(cluster: Cluster, random: Random) -> None:
-    """Kill one of the nodes every few seconds, and start another in its place."""
+    """Kill one of the nodes every few seconds, at work on each of the tasks in turn, and start another in its place."""
     nodes = [cluster.start(f"node-{number}") for number in range(NODES)]
     clock = cluster.observer.clock
     end = clock.monotonic() + SECONDS
@@ -99,19 +100,27 @@ def kill_at_random(cluster: Cluster, random: Random) -> None:
         pause(random.uniform(1, 4))
         if clock.monotonic() > end:
             return
-        victim = random.choice([node for node in nodes if is_recording(cluster, node)] or nodes)
+        task = list(POLICIES)[number % len(POLICIES)]
+        victim = random.choice(at_work(cluster, nodes, task) or nodes)
         victim.kill()
         nodes.remove(victim)
         nodes.append(cluster.launch(f"node-{number}"))
 
 
-def is_recording(cluster: Cluster, node: Node) -> bool:
-    """Tell whether a node is running jobs that nobody else may run."""
-    began, ended = (
-        cluster.journal.count(what, node=node.identity, task="record")
-        for what in ("began", "ended")
-    )
-    return began > ended
+def at_work(cluster: Cluster, nodes: list[Node], task: str) -> list[Node]:
+    """Wait until nodes are running jobs of a task, for a while; return these nodes."""
+    found: list[Node] = []
+
+    def look() -> list[Node]:
+        entries = cluster.journal.entries(task=task)
+        counts = Counter((entry.node, entry.what) for entry in entries)
+        busy = {node for node, what in counts if counts[node, "began"] > counts[node, "ended"]}
+        found[:] = [node for node in nodes if node.identity in busy]
+        return found
+
+    with suppress(TimeoutError):  # it may be that nothing is due any more
+        cluster.wait_until(look, 3)
+    return found
 
 
 def abandoned_fire_times(cluster: Cluster) -> set[tuple[str, int]]:
